@@ -1,0 +1,183 @@
+"""YAML and overrides in, one validated spec out, or every mistake in one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seqexp.compose.groups import ConfigGroups, Origins, Tree
+from seqexp.compose.origin import Origin, Setting
+from seqexp.compose.overrides import choices_of
+from seqexp.compose.resolve import references, resolve
+from seqexp.compose.tree import get_value, leaves, set_value
+from seqexp.errors import ConfigError, Problem, SeqexpError
+from seqexp.spec.contract import Contract
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.topology import RESERVED
+from seqexp.spec.validate import validate, validate_as
+
+DERIVED = ("topology.name", "data.name", "data.n_targets", "data.n_features")
+CountFeatures = Callable[[dict[str, Any]], int]
+
+
+class ContractBroken(ConfigError):
+    """The lengths asked for are not those that the topology can take; a sweep leaves such a point out."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A spec and, for each of its keys, where the value came from."""
+
+    spec: ExperimentSpec
+    origins: Origins
+
+
+class Composer:
+    """Composes many experiments from the same folders; files are read and merged once for each choice of groups."""
+
+    def __init__(self, groups: ConfigGroups, count_features: CountFeatures) -> None:
+        self.groups = groups
+        self._count_features = count_features
+
+    def compose(self, settings: Sequence[Setting]) -> Composed:
+        """Compose one experiment; later settings win over earlier ones, and all over the config files.
+
+        Raises:
+            ContractBroken: The only mistake is that the lengths do not fit the topology.
+            ConfigError: With one problem for every mistake.
+        """
+        choices, values, problems = choices_of(settings, self.groups)
+        files = self.groups.compose(choices)
+        tree, origins = files.tree, files.origins
+        for setting in values:
+            problems += _apply(tree, origins, setting)
+        problems += _derive(tree, origins, files.choices, self._count_features)
+        broken = _keep_contract(tree, origins)
+        problems += _unused_parameters(tree)
+        resolved, unresolved = resolve(tree)
+        problems += unresolved or _missing(resolved)
+        _anchor_paths(resolved, origins)
+        spec = None
+        try:
+            if not unresolved:
+                spec = validate(resolved)
+        except ConfigError as error:
+            reported = {problem.key for problem in problems} | ({"output_length", "timesteps"} if broken else set())
+            problems += [problem for problem in error.problems if problem.key not in reported]
+        if problems:
+            raise ConfigError(_located(problems + broken, origins))
+        if broken or spec is None:
+            raise ContractBroken(_located(broken, origins))
+        return Composed(spec, origins)
+
+
+def _apply(tree: Tree, origins: Origins, setting: Setting) -> list[Problem]:
+    try:
+        changed = set_value(tree, setting.key, setting.value)
+    except SeqexpError as error:
+        return [replace(problem, where=str(setting.origin)) for problem in error.problems]
+    for key in changed:
+        origins[key] = setting.origin
+    return []
+
+
+def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_features: CountFeatures) -> list[Problem]:
+    """Enter what follows from the rest of the config, and refuse it where somebody set it."""
+    problems = []
+    for key in DERIVED:
+        if get_value(tree, key) is not None:
+            problems.append(Problem("is derived from the rest of the config and cannot be set.", key, "Leave it out."))
+    data = tree.get("data")
+    if not isinstance(data, dict) or not isinstance(tree.get("topology"), dict):
+        return problems
+    targets = data.get("targets")
+    n_targets = len(targets) if isinstance(targets, list) else 1
+    features = data.get("features")
+    n_features = n_targets
+    if isinstance(features, (list, str)):
+        n_features = len(features) if isinstance(features, list) else 1
+    if features == "all":
+        located = dict(data)
+        _anchor_paths({"data": located}, origins)
+        n_features = count_features(located)
+    derived = (choices.get("topology", ""), choices.get("data", ""), n_targets, n_features)
+    for key, value in zip(DERIVED, derived, strict=True):
+        set_value(tree, key, value)
+        origins[key] = Origin("derived")
+    return problems
+
+
+def _keep_contract(tree: Tree, origins: Origins) -> list[Problem]:
+    """Set the lengths that the topology fixes; return what stands against it."""
+    try:
+        contract = validate_as(Contract, get_value(tree, "topology.contract", {}))
+    except ConfigError:
+        return []  # reported with the rest of the config
+    lengths = {key: tree.get(key) for key in ("timesteps", "output_length")}
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in lengths.values()):
+        return []
+    problems = []
+    name = get_value(tree, "topology.name")
+    fixed = contract.fixed_lengths(lengths["timesteps"])  # type: ignore[arg-type]
+    for key, value in fixed.items():
+        if tree[key] == value:
+            continue
+        if key in origins and origins[key].is_insistent:
+            reason = contract.broken_by(**{**lengths, **fixed, key: tree[key]})  # type: ignore[arg-type]
+            mend = f"Leave {key} out ({key}={value} is set by itself), or choose another topology."
+            problems.append(Problem(f"topology {name} does not take this length: {reason}.", key, mend))
+        else:
+            tree[key] = value
+            origins[key] = Origin("contract")
+    reason = contract.broken_by(tree["timesteps"], tree["output_length"])
+    if reason and not problems:
+        mend = "Shorten output_length, lengthen timesteps, or choose another topology."
+        problems.append(Problem(f"topology {name} does not take these lengths: {reason}.", "output_length", mend))
+    return problems
+
+
+def _unused_parameters(tree: Tree) -> list[Problem]:
+    topology = tree.get("topology")
+    if not isinstance(topology, dict):
+        return []
+    used = references({key: value for key, value in tree.items() if key in {"topology", "data", "training"}})
+    params = [key for key, value in topology.items() if key not in RESERVED and not isinstance(value, (dict, list))]
+    there = [key for key in params if f"topology.{key}" in used]
+    mend = f"Parameters of this topology: {', '.join(there)}." if there else "This topology has no parameters."
+    return [
+        Problem("no layer uses this parameter.", f"topology.{key}", mend) for key in params if f"topology.{key}" not in used
+    ]
+
+
+def _missing(tree: Tree) -> list[Problem]:
+    return [Problem("needs a value.", key, f"Give one: {key}=...") for key, value in leaves(tree) if value == "???"]
+
+
+def _anchor_paths(tree: Tree, origins: Origins) -> None:
+    """Make relative paths absolute: they count from the file that states them, else from the working directory."""
+    path = get_value(tree, "data.path")
+    if isinstance(path, str) and path != "???":
+        tree["data"]["path"] = str(_anchored(path, origins.get("data.path")))
+    uri = get_value(tree, "tracking.uri")
+    if isinstance(uri, str) and uri.startswith("sqlite:///"):
+        tree["tracking"]["uri"] = f"sqlite:///{_anchored(uri[len('sqlite:///') :], origins.get('tracking.uri'))}"
+
+
+def _anchored(path: str, origin: Origin | None) -> Path:
+    folder = origin.folder if origin else Path.cwd()
+    return (folder / Path(path).expanduser()).resolve()
+
+
+def _located(problems: Sequence[Problem], origins: Origins) -> list[Problem]:
+    """Put beside every problem where its value came from; an argument takes the place of what holds it."""
+    located = []
+    for problem in dict.fromkeys(problems):
+        where, key = problem.where, problem.key
+        while key and not where:
+            inside = (name for name in origins if name.startswith(f"{key}."))
+            where = str(origins[found]) if (found := key if key in origins else next(inside, "")) else ""
+            key = key[: max(key.rfind("."), key.rfind("["), 0)]
+        located.append(replace(problem, where=where))
+    return located

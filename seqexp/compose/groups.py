@@ -1,0 +1,135 @@
+"""Choose one file from each config group, with Hydra. The only module that touches its internals.
+
+Hydra composes files and nothing else here: values are applied on top by :mod:`seqexp.compose.composer`, so that a
+misspelt key is reported together with every other mistake.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra.conf  # noqa: F401  (enters Hydra's own config, which its loader insists on)
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seqexp.assets import shipped_folder
+from seqexp.compose.origin import Origin
+from seqexp.compose.yaml_file import YamlFile, read_yaml
+from seqexp.errors import ConfigError, suggest
+from seqexp.spec.parts import dotted
+
+GROUPS = ("topology", "data", "optimizer", "training", "evaluation", "tracking")
+Tree = dict[str, Any]
+Origins = dict[str, Origin]
+
+
+class CheckedFiles(FileConfigSource):  # type: ignore[misc]
+    """Hydra's source of files, which refuses whatever is not plain data before Hydra sees it."""
+
+    @staticmethod
+    def scheme() -> str:
+        """Return the word before ``://`` in a search path."""
+        return "seqexp"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Check a file, then load it as Hydra does."""
+        path = Path(self.path) / self._normalize_file_name(config_path)
+        if path.is_file():
+            _FILES[path] = read_yaml(path)
+            if _FILES[path].tree is not None and not isinstance(_FILES[path].tree, Mapping):
+                raise ConfigError(f"The file {path} holds no keys and values.", mend="Write lines of the form key: value.")
+        return super().load_config(config_path)
+
+
+_FILES: dict[Path, YamlFile] = {}
+
+
+@dataclass
+class Composition:
+    """What the chosen files say together: values not yet resolved, where each came from, and the choices made."""
+
+    tree: Tree
+    origins: Origins
+    choices: dict[str, str]
+
+
+class ConfigGroups:
+    """The config folders of a user, then the shipped one; a file in an earlier folder hides one of the same name."""
+
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        self.folders = [*dict.fromkeys(folder.resolve() for folder in folders), shipped_folder("conf")]
+        Plugins.instance().register(CheckedFiles)
+        search_path = ConfigSearchPathImpl()
+        search_path.append("hydra", "pkg://hydra.conf")
+        for position, folder in enumerate(self.folders):
+            search_path.append(f"conf{position}", f"seqexp://{folder}")
+        search_path.append("schema", "structured://")
+        self.loader = ConfigLoaderImpl(config_search_path=search_path)
+        self._options: dict[str, list[str]] = {}
+        self._composed: dict[tuple[tuple[str, str], ...], Composition] = {}
+
+    def options(self, group: str) -> list[str]:
+        """Return the names that may be chosen from a group."""
+        if group not in self._options:
+            self._options[group] = sorted(self.loader.get_group_options(group))
+        return self._options[group]
+
+    def file_of(self, group: str, name: str) -> Path:
+        """Return the file that a choice stands for."""
+        return next(path for folder in self.folders if (path := folder / group / f"{name}.yaml").is_file())
+
+    def compose(self, choices: Mapping[str, str]) -> Composition:
+        """Merge the chosen files; of a group without a choice, the one that config.yaml names.
+
+        Raises:
+            ConfigError: A file is not readable or not valid.
+        """
+        key = tuple(sorted(choices.items()))
+        if key not in self._composed:
+            self._composed[key] = self._compose([f"{group}={name}" for group, name in key])
+        return copy.deepcopy(self._composed[key])
+
+    def _compose(self, overrides: list[str]) -> Composition:
+        try:
+            config = self.loader.load_configuration("config", overrides, run_mode=RunMode.RUN, from_shell=False)
+            defaults = self.loader.compute_defaults_list("config", overrides, run_mode=RunMode.RUN).defaults
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(f"The config files do not compose: {_first_line(error)}") from None
+        tree: Tree = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
+        choices = tree.pop("hydra")["runtime"]["choices"]
+        origins: Origins = {}
+        for default in defaults:
+            for path in self._files_of(default.config_path or ""):
+                for name, line in _FILES[path].lines.items():
+                    if not name.startswith("defaults"):
+                        origins[dotted(default.package or "", name)] = Origin("file", file=path, line=line)
+        return Composition(tree, origins, {group: choices[group] for group in GROUPS if group in choices})
+
+    def _files_of(self, config_path: str) -> Iterator[Path]:
+        for folder in self.folders:
+            path = folder / f"{config_path}.yaml"
+            if path in _FILES and path.is_file():
+                yield path
+                return
+
+
+def unknown_choice(groups: ConfigGroups, group: str, name: object) -> str:
+    """Return what to do about a choice that its group does not have, or an empty text where it has it."""
+    options = groups.options(group)
+    return "" if name in options else suggest(name, options)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or str(error.__cause__ or "")
+    return text.splitlines()[0] if text else type(error).__name__

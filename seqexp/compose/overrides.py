@@ -1,0 +1,148 @@
+"""Read overrides as a person types them: Hydra's grammar, and forms of our own that no shell takes apart.
+
+``topology=encoder_decoder`` chooses from a group, ``training.epochs=5`` sets a value. In a sweep, ``timesteps=7,14``,
+``seed=0..9`` (both ends included), ``topology=all`` and Hydra's ``choice()``, ``range()``, ``glob()`` make an axis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, RangeSweep
+from hydra.errors import HydraException
+
+from seqexp.compose.groups import GROUPS, ConfigGroups
+from seqexp.compose.origin import Origin, Setting
+from seqexp.compose.yaml_file import refuse_code
+from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
+from seqexp.spec.validate import wants_list
+
+LARGEST_AXIS = 10_000
+_FROM_TO = re.compile(r"(-?\d+)\.\.(-?\d+)")
+
+
+@dataclass
+class Request:
+    """What a list of overrides asks for: single values, and axes with several values each."""
+
+    settings: list[Setting] = field(default_factory=list)
+    axes: dict[str, list[Any]] = field(default_factory=dict)
+
+
+def read_overrides(texts: Iterable[str], groups: ConfigGroups) -> Request:
+    """Read every override; report all that cannot be read together.
+
+    Raises:
+        ConfigError: One problem for each override that is not of the form ``key=value``.
+    """
+    request, problems = Request(), []
+    for text in texts:
+        try:
+            key, values = read_override(text, groups)
+        except SeqexpError as error:
+            problems.extend(error.problems)
+            continue
+        if len(values) == 1:
+            request.settings.append(Setting(key, values[0], Origin("override", text)))
+            request.axes.pop(key, None)
+        else:
+            request.axes[key] = values
+    if problems:
+        raise ConfigError(problems)
+    return request
+
+
+def read_override(text: str, groups: ConfigGroups) -> tuple[str, list[Any]]:
+    """Return the key of an override and its value, or its values where it makes an axis.
+
+    Raises:
+        ConfigError: The override cannot be read, or is of a kind that seqexp refuses.
+    """
+    key, equals, raw = text.partition("=")
+    key = key.lstrip("+").strip()
+    where = f"override {text}"
+    if text.startswith("~"):
+        raise ConfigError([Problem("a key cannot be deleted.", key.lstrip("~"), "Set it to null: key=null.", where)])
+    if not equals or not key:
+        mend = "Overrides have the form key=value, for example topology=encoder_decoder or training.epochs=5."
+        raise ConfigError([Problem("this is no override.", mend=mend, where=where)])
+    for name in key.split("."):
+        refuse_code(name, key, where)
+    return key, axis_values(key, raw, groups, where)
+
+
+def axis_values(key: str, raw: str, groups: ConfigGroups, where: str) -> list[Any]:
+    """Return the values that the text after ``key=`` stands for: one, or several where it makes an axis."""
+    if found := _FROM_TO.fullmatch(raw.strip()):
+        first, last = int(found[1]), int(found[2])
+        step = 1 if last >= first else -1
+        return list(range(*_bounded(first, last + step, step, key, where)))
+    if key in GROUPS and raw.strip() == "all":
+        return list(groups.options(key))
+    override = _parse(f"{key}={raw}", where, groups)
+    if not override.is_sweep_override():
+        return [_plain(override.value())]
+    sweep = override.value()
+    if isinstance(sweep, IntervalSweep):
+        raise ConfigError([Problem("an interval has no end of values.", key, "Use range(start, stop, step).", where)])
+    if isinstance(sweep, RangeSweep):
+        _bounded(sweep.start or 0, sweep.stop or 0, sweep.step, key, where)
+    values = [_plain(value) for value in override.sweep_iterator(transformer=lambda value: value)]
+    if not values:
+        raise ConfigError([Problem("this names no value at all.", key, where=where)])
+    scalars = not any(isinstance(value, (list, dict)) for value in values)
+    is_list = override.is_choice_sweep() and scalars and wants_list(key) and "choice(" not in raw
+    return [values] if is_list else values
+
+
+def choices_of(settings: Sequence[Setting], groups: ConfigGroups) -> tuple[dict[str, str], list[Setting], list[Problem]]:
+    """Part the choices of groups from the values; a later choice wins.
+
+    Returns:
+        The choices, the values in their order, and what is wrong with the choices.
+    """
+    choices: dict[str, Setting] = {}
+    values: list[Setting] = []
+    for setting in settings:
+        if setting.key in GROUPS and not isinstance(setting.value, dict):
+            choices[setting.key] = setting
+        else:
+            values.append(setting)
+    problems = []
+    for group, setting in choices.items():
+        options = groups.options(group)
+        if setting.value not in options:
+            message = f"there is no {group} {setting.value!r}."
+            problems.append(Problem(message, group, suggest(setting.value, options), str(setting.origin)))
+    good = {group: str(setting.value) for group, setting in choices.items() if setting.value in groups.options(group)}
+    return good, values, problems
+
+
+def _parse(text: str, where: str, groups: ConfigGroups) -> Override:
+    try:
+        return OverridesParser.create(config_loader=groups.loader).parse_override(text)
+    except HydraException as error:
+        reason = str(error).strip().splitlines()[0]
+        key, _, value = text.partition("=")
+        mend = f"Quote a text that holds signs such as , = ( [ : for example '{key}=\"{value}\"'."
+        raise ConfigError([Problem(f"this value cannot be read: {reason}", key, mend, where)]) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _bounded(start: float, stop: float, step: float, key: str, where: str) -> tuple[int, int, int]:
+    if step == 0 or abs((stop - start) / step) > LARGEST_AXIS:
+        raise ConfigError([Problem(f"this range has more than {LARGEST_AXIS:,} values.", key, where=where)])
+    return int(start), int(stop), int(step)

@@ -1,0 +1,66 @@
+"""Resolve ``${...}``: references inside the config and two functions for shapes; nothing from outside."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seqexp.compose.tree import leaves
+from seqexp.errors import Problem, suggest
+
+RESOLVERS = {"product": lambda *numbers: math.prod(numbers), "sum": lambda *numbers: sum(numbers)}
+_RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+_LARGEST_TREE = 200_000  # characters, after resolution
+
+
+def resolve(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the tree with every reference replaced by its value, and what could not be resolved.
+
+    A value that could not be resolved becomes None.
+    """
+    problems = []
+    for key, value in list(leaves(tree)):
+        for name in _RESOLVER.findall(value) if isinstance(value, str) else ():
+            if name not in RESOLVERS:
+                mend = suggest(name, RESOLVERS)
+                problems.append(Problem(f"the resolver {name!r} is not allowed in a config.", key, mend))
+    if problems:
+        return tree, problems
+    for name, function in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
+    config = OmegaConf.create(tree)
+    try:
+        resolved: Any = OmegaConf.to_container(config, resolve=True)
+    except (OmegaConfBaseException, RecursionError, TypeError, ValueError):
+        return tree, [problem for key, value in leaves(tree) if (problem := _unresolvable(config, tree, key, value))]
+    if len(str(resolved)) > _LARGEST_TREE:
+        return tree, [Problem(f"the resolved config is longer than {_LARGEST_TREE:,} characters.")]
+    return resolved, []
+
+
+def references(tree: Any) -> set[str]:
+    """Return the dotted keys that the values of a tree refer to."""
+    found: set[str] = set()
+    for _, value in leaves(tree):
+        if isinstance(value, str) and "${" in value:
+            found.update(re.findall(r"[A-Za-z_][\w.]*", value))
+    return found
+
+
+def _unresolvable(config: Any, tree: dict[str, Any], key: str, value: Any) -> Problem | None:
+    if not isinstance(value, str) or "${" not in value:
+        return None
+    try:
+        OmegaConf.select(config, key, throw_on_missing=False)
+    except RecursionError:
+        return Problem(f"{value} refers to itself.", key)
+    except (OmegaConfBaseException, TypeError, ValueError) as error:
+        wanted = re.search(r"\$\{\s*([\w.]+)\s*\}", value)
+        known = [name for name, _ in leaves(tree)]
+        mend = suggest(wanted[1], known) if wanted and wanted[1] not in known else ""
+        return Problem(f"{value} cannot be resolved: {str(error).splitlines()[0]}", key, mend)
+    return None

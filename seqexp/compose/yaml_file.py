@@ -1,0 +1,93 @@
+"""Read a YAML file that may have been written by a stranger: data only, no tags, no aliases, no bombs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf._utils import get_yaml_loader  # reads 1e-3 as a number and a date as text, as Hydra does
+
+from seqexp.compose.origin import shown_path
+from seqexp.errors import ConfigError, Problem, suggest
+from seqexp.spec.parts import dotted
+
+LARGEST_FILE = 1_000_000  # bytes
+DEEPEST = 40
+_CODE_KEYS = {"_target_", "_partial_", "_args_", "_convert_", "_recursive_"}
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """The content of a file and the line of every key in it (``layers[0].LSTM.units``)."""
+
+    path: Path
+    tree: Any
+    lines: dict[str, int]
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read and check one file.
+
+    Raises:
+        ConfigError: The file is missing, too large, no valid YAML, or holds tags, aliases or code.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigError(f"The file {shown_path(path)} is larger than {LARGEST_FILE:,} bytes.")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = [item.name for item in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        raise ConfigError(f"There is no file {shown_path(path)}.", mend=suggest(path.name, near)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The file {shown_path(path)} cannot be read: {error}") from None
+    try:
+        _refuse_what_is_not_data(text, path)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[str, int] = {}
+        if node is not None:
+            _note_lines(node, "", lines, path)
+        return YamlFile(path, yaml.load(text, Loader=get_yaml_loader()), lines)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ConfigError([Problem(f"This is no valid YAML: {error.problem}.", where=shown_path(path, line))]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError([Problem(f"This is no valid YAML: {error}", where=shown_path(path))]) from None
+
+
+def _refuse_what_is_not_data(text: str, path: Path) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        where = shown_path(path, event.start_mark.line + 1)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ConfigError([Problem("Anchors and aliases are not allowed.", where=where, mend="Write the value out.")])
+        tag = getattr(event, "tag", None)
+        if tag and tag != "!":
+            raise ConfigError([Problem(f"The tag {tag} is not allowed.", where=where, mend="Write plain values.")])
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+            if depth > DEEPEST:
+                raise ConfigError([Problem(f"The values are nested deeper than {DEEPEST} levels.", where=where)])
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+
+
+def _note_lines(node: yaml.Node, key: str, lines: dict[str, int], path: Path) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            inner = dotted(key, str(name.value))
+            lines[inner] = name.start_mark.line + 1
+            refuse_code(str(name.value), inner, shown_path(path, lines[inner]))
+            _note_lines(value, inner, lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            lines[f"{key}[{position}]"] = item.start_mark.line + 1
+            _note_lines(item, f"{key}[{position}]", lines, path)
+
+
+def refuse_code(name: str, key: str, where: str) -> None:
+    """Refuse the words with which Hydra would run code."""
+    if name in _CODE_KEYS or key == "hydra" or key.startswith("hydra."):
+        mend = "seqexp looks names up in its registry: layers, optimizers, losses and sources by their own name."
+        raise ConfigError([Problem("code cannot be named in a config.", key, mend, where)])

@@ -1,0 +1,85 @@
+"""The whole of one experiment, and which of it affects its result."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from seqexp.errors import Problem
+from seqexp.spec.base import Frozen, Steps
+from seqexp.spec.data import DataSpec
+from seqexp.spec.parts import PartErrors
+from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
+from seqexp.spec.topology import TopologySpec
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=100)]
+
+
+class ExperimentSpec(Frozen):
+    """One resolved configuration: everything a run needs to know."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    timesteps: Steps
+    output_length: Steps
+    topology: TopologySpec
+    data: DataSpec
+    optimizer: OptimizerSpec
+    training: TrainingSpec
+    evaluation: EvaluationSpec
+    tracking: TrackingSpec
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> ExperimentSpec:
+        problems = []
+        contract = self.topology.contract
+        if reason := contract.broken_by(self.timesteps, self.output_length):
+            key = "timesteps" if isinstance(contract.timesteps, int) and self.timesteps != contract.timesteps else ""
+            message = f"topology {self.topology.name} does not take these lengths: {reason}."
+            problems.append(Problem(message, key or "output_length", mend=_mend(self)))
+        if self.training.early_stopping and self.data.split.validation == 0:
+            mend = "Give data.split.validation some rows, or set training.early_stopping=null."
+            problems.append(Problem("early stopping needs a validation split.", "training.early_stopping", mend=mend))
+        if contract.alignment == "same":
+            features = set(self.feature_names or self.data.targets)
+            if self.data.features == "all" or features & set(self.data.targets):
+                mend = "Name the input columns in data.features, without the targets."
+                message = "with alignment same the targets lie at the input's own steps, so they cannot be features."
+                problems.append(Problem(message, "data.features", mend=mend))
+        if problems:
+            raise PartErrors(problems)
+        return self
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The input columns, or None for every numeric column of the source."""
+        features = self.data.features
+        if features is None:
+            return self.data.targets
+        if isinstance(features, str):
+            return None if features == "all" else (features,)
+        return features
+
+    def as_tree(self) -> dict[str, Any]:
+        """Return the spec as plain values, in the form in which YAML states it."""
+        return self.model_dump(mode="json")
+
+    def what_affects_the_result(self) -> dict[str, Any]:
+        """Return the part of the spec that a run key is made of.
+
+        The name, the tracking, the number of threads and the path of the data file change nothing in the result
+        (the content of the data enters a run key by its own fingerprint).
+        """
+        tree = self.as_tree()
+        del tree["name"], tree["tracking"], tree["training"]["threads"]
+        del tree["data"]["path"], tree["data"]["name"]
+        return tree
+
+
+def _mend(spec: ExperimentSpec) -> str:
+    fixed = spec.topology.contract.fixed_lengths(spec.timesteps)
+    if fixed:
+        words = " and ".join(f"{key}={value}" for key, value in fixed.items())
+        return f"Leave the length out ({words} is set by itself), or choose another topology."
+    return "Shorten output_length, lengthen timesteps, or choose another topology."

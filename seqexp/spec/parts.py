@@ -1,0 +1,192 @@
+"""A part is a name from Keras with arguments: ``LSTM: {units: 32}``, or the name alone where none is needed.
+
+Layers, losses, metrics, schedules, initialisers, regularisers and constraints are all written this way. Parts nest:
+``TimeDistributed: {layer: {Dense: {units: 1}}}``. They are checked against the catalogue, so every mistake in a
+topology is known before TensorFlow is imported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from seqexp.errors import Problem, suggest
+from seqexp.spec.base import Frozen
+from seqexp.spec.catalogue import NOUNS, arguments_of, known_names
+
+LARGEST_SIZE = 65_536
+_SECTIONS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
+_SECTIONS |= {"layer": "layers", "cell": "layers"}
+
+
+class Part(Frozen):
+    """A name of the catalogue and its arguments, as written; nested parts stay as they were written."""
+
+    name: str
+    args: dict[str, Any]
+
+    def as_written(self) -> str | dict[str, Any]:
+        """Return the YAML form."""
+        return {self.name: self.args} if self.args else self.name
+
+
+class PartErrors(ValueError):
+    """Everything that is wrong inside one part; the keys of the problems count from the part."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+
+def split_part(value: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the name and arguments of a part, or None where the value has not the form of one."""
+    if isinstance(value, str):
+        return value, {}
+    if isinstance(value, Mapping) and len(value) == 1:
+        name, args = next(iter(value.items()))
+        if isinstance(name, str) and (args is None or isinstance(args, Mapping)):
+            return name, dict(args or {})
+    return None
+
+
+def problems_of_part(value: Any, section: str, key: str = "") -> Iterator[Problem]:
+    """Yield what is wrong with a part, nested parts included."""
+    found = split_part(value)
+    noun = NOUNS[section]
+    if found is None:
+        yield Problem(f"expected the name of a {noun} or {{Name: {{arguments}}}}, got {shown(value)}.", key)
+        return
+    name, args = found
+    known = arguments_of(section, name)
+    if known is None:
+        yield Problem(f"there is no {noun} {name!r}.", key, mend=suggest(name, known_names(section)))
+        return
+    yield from problems_of_arguments(name, args, known, dotted(key, name))
+
+
+def problems_of_arguments(name: str, args: Mapping[str, Any], known: Any, key: str) -> Iterator[Problem]:
+    """Yield unknown, missing and wrong arguments of ``name``."""
+    for argument, value in args.items():
+        if argument not in known:
+            mend = suggest(argument, known)
+            yield Problem(f"{name} has no argument {argument!r}.", dotted(key, argument), mend=mend)
+        elif argument == "arguments":
+            yield from _problems_of_function(args, dotted(key, argument))
+        else:
+            yield from _problems_of_value(value, known[argument], dotted(key, argument))
+    missing = [argument for argument, described in known.items() if "default" not in described and argument not in args]
+    for argument in missing:
+        yield Problem(f"{name} needs {argument}.", key, mend=f"Write {{{name}: {{{argument}: ...}}}}.")
+    if name == "Lambda" and "arguments" not in args and not missing:
+        yield from _problems_of_function(args, key)
+
+
+def _problems_of_function(args: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    name, values = args.get("function"), args.get("arguments", {})
+    known = arguments_of("functions", name) if isinstance(name, str) else None
+    if known is None:
+        return  # the name itself is reported where it stands
+    if not isinstance(values, Mapping):
+        yield Problem(f"expected a mapping of arguments of {name}, got {shown(values)}.", key)
+        return
+    yield from problems_of_arguments(str(name), values, known, key)
+
+
+def _problems_of_value(value: Any, described: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    kind = described["kind"]
+    if value is None and described.get("default", "") is None:
+        return
+    if kind in _SECTIONS:
+        yield from problems_of_part(value, _SECTIONS[kind], key)
+        if kind == "cell" and (found := split_part(value)) and not _is_cell(found[0]):
+            yield Problem(f"expected a cell, got the layer {found[0]}.", key, mend="For example LSTMCell.")
+    elif kind == "cells":
+        if not isinstance(value, (list, tuple)) or not value:
+            yield Problem(f"expected a list of cells, got {shown(value)}.", key)
+            return
+        for position, cell in enumerate(value):
+            yield from _problems_of_value(cell, {"kind": "cell"}, f"{key}[{position}]")
+    elif kind in {"activation", "function"}:
+        section = "activations" if kind == "activation" else "functions"
+        if not isinstance(value, str):
+            yield Problem(f"expected the name of a {NOUNS[section]}, got {shown(value)}.", key)
+        elif value not in known_names(section):
+            yield Problem(f"there is no {kind} {value!r}.", key, mend=suggest(value, known_names(section)))
+    elif kind == "schedule" and not _is_number(value):
+        yield from problems_of_part(value, "schedules", key)
+    elif wanted := _unmet(kind, value):
+        yield Problem(f"expected {wanted}, got {shown(value)}.", key)
+
+
+def _unmet(kind: str, value: Any) -> str:
+    """Return what was wanted, or an empty text when the value is of the kind."""
+    if kind == "bool":
+        return "" if isinstance(value, bool) else "true or false"
+    if kind == "int":
+        return "" if _is_int(value) else "a whole number"
+    if kind in {"number", "schedule"}:
+        return "" if _is_number(value) else "a number"
+    if kind == "text":
+        return "" if isinstance(value, str) else "a text"
+    if kind == "size":
+        sizes = list(value) if isinstance(value, (list, tuple)) else [value]
+        fits = bool(sizes) and all(_is_int(size) and 1 <= size <= LARGEST_SIZE for size in sizes)
+        return "" if fits else f"a whole number from 1 to {LARGEST_SIZE:,}"
+    return "" if _is_plain(value) else "a number, a text, true, false, null or a list of these"
+
+
+def _is_cell(name: str) -> bool:
+    return name.endswith("Cell") or name == "StackedRNNCells"
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_int(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (bool, str)) or _is_number(value)
+
+
+def dotted(key: str, name: str) -> str:
+    """Join two keys with a dot; either may be empty."""
+    return f"{key}.{name}" if key and name and not name.startswith("[") else f"{key}{name}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as YAML would write it, with its type where that is the likely mistake."""
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "nothing (null)"
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _reader(section: str) -> BeforeValidator:
+    def read(value: Any) -> Part:
+        if isinstance(value, Part):
+            return value
+        problems = list(problems_of_part(value, section))
+        if problems:
+            raise PartErrors(problems)
+        name, args = split_part(value) or ("", {})
+        return Part(name=name, args=args)
+
+    return BeforeValidator(read)
+
+
+_as_written = PlainSerializer(Part.as_written)
+Layer = Annotated[Part, _reader("layers"), _as_written]
+Loss = Annotated[Part, _reader("losses"), _as_written]
+Metric = Annotated[Part, _reader("metrics"), _as_written]

@@ -1,0 +1,79 @@
+"""How a model is trained, evaluated and recorded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_serializer, model_validator
+
+from seqexp.errors import Problem, suggest
+from seqexp.spec.base import Frozen, Many
+from seqexp.spec.catalogue import arguments_of, known_names
+from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown
+
+Stride = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class OptimizerSpec(Frozen):
+    """An optimizer of Keras by name, its arguments beside the name."""
+
+    name: str
+    args: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_arguments(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "args" in value:
+            return value
+        name = value.get("name")
+        if not isinstance(name, str):
+            raise PartErrors([Problem(f"expected the name of an optimizer, got {shown(name)}.", "name")])
+        known = arguments_of("optimizers", name)
+        if known is None:
+            mend = suggest(name, known_names("optimizers"))
+            raise PartErrors([Problem(f"there is no optimizer {name!r}.", "name", mend=mend)])
+        args = {key: item for key, item in value.items() if key != "name"}
+        problems = list(problems_of_arguments(name, args, known, ""))
+        if problems:
+            raise PartErrors(problems)
+        return {"name": name, "args": args}
+
+    @model_serializer(mode="plain")
+    def _as_written(self) -> dict[str, Any]:
+        return {"name": self.name, **self.args}
+
+
+class EarlyStoppingSpec(Frozen):
+    """Stop when the validation loss has not fallen by ``min_delta`` for ``patience`` epochs."""
+
+    patience: Annotated[int, Field(ge=0, le=100_000)] = 10
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
+class TrainingSpec(Frozen):
+    """The fit. ``threads`` (null: all cores) changes the time it takes and nothing else."""
+
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    loss: Loss
+    metrics: Many[Metric] = ()
+    early_stopping: EarlyStoppingSpec | None = None
+    engine: Literal["keras"] = "keras"
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    stride: Stride = 1
+    shuffle: bool = True
+
+
+class EvaluationSpec(Frozen):
+    """Which forecasts are scored: one origin every ``stride`` steps."""
+
+    stride: Stride = 1
+
+
+class TrackingSpec(Frozen):
+    """Where a run is shown besides its own directory."""
+
+    mlflow: bool = True
+    uri: str | None = None
+    log_model: Literal["all", "best", "none"] = "all"
+    tags: dict[Annotated[str, Field(min_length=1, max_length=250)], str] = {}
