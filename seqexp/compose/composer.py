@@ -101,7 +101,11 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     if features == "all":
         located = dict(data)
         _anchor_paths({"data": located}, origins)
-        n_features = count_features(located)
+        try:
+            n_features = count_features(located)
+        except SeqexpError as error:
+            problems += error.problems
+            n_features = 1
     derived = (choices.get("topology", ""), choices.get("data", ""), n_targets, n_features)
     for key, value in zip(DERIVED, derived, strict=True):
         set_value(tree, key, value)

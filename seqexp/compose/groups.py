@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hydra.conf  # noqa: F401  (enters Hydra's own config, which its loader insists on)
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
-from hydra.types import RunMode
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -43,13 +42,15 @@ class CheckedFiles(FileConfigSource):  # type: ignore[misc]
         return "seqexp"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Check a file, then load it as Hydra does."""
+        """Read and check a file."""
         path = Path(self.path) / self._normalize_file_name(config_path)
-        if path.is_file():
-            _FILES[path] = read_yaml(path)
-            if _FILES[path].tree is not None and not isinstance(_FILES[path].tree, Mapping):
-                raise ConfigError(f"The file {path} holds no keys and values.", mend="Write lines of the form key: value.")
-        return super().load_config(config_path)
+        if not path.is_file():
+            raise ConfigLoadError(f"There is no config file {path}.")
+        file = _FILES[path] = read_yaml(path)
+        if not isinstance(file.tree or {}, Mapping):
+            raise ConfigError(f"The file {path} holds no keys and values.", mend="Write lines of the form key: value.")
+        header = self._get_header_dict(file.head)
+        return ConfigResult(self.provider, f"seqexp://{self.path}", OmegaConf.create(file.tree or {}), header)
 
 
 _FILES: dict[Path, YamlFile] = {}
@@ -71,7 +72,6 @@ class ConfigGroups:
         self.folders = [*dict.fromkeys(folder.resolve() for folder in folders), shipped_folder("conf")]
         Plugins.instance().register(CheckedFiles)
         search_path = ConfigSearchPathImpl()
-        search_path.append("hydra", "pkg://hydra.conf")
         for position, folder in enumerate(self.folders):
             search_path.append(f"conf{position}", f"seqexp://{folder}")
         search_path.append("schema", "structured://")
@@ -101,15 +101,17 @@ class ConfigGroups:
         return copy.deepcopy(self._composed[key])
 
     def _compose(self, overrides: list[str]) -> Composition:
+        # What Hydra's compose() does, without Hydra's own config (logging, launchers), which is half of its time.
         try:
-            config = self.loader.load_configuration("config", overrides, run_mode=RunMode.RUN, from_shell=False)
-            defaults = self.loader.compute_defaults_list("config", overrides, run_mode=RunMode.RUN).defaults
+            parsed, repository = self.loader._parse_overrides_and_create_caching_repo("config", overrides)
+            found = create_defaults_list(repository, "config", parsed, prepend_hydra=False, skip_missing=False)
+            config = self.loader._compose_config_from_defaults_list(found.defaults, repository)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"The config files do not compose: {_first_line(error)}") from None
         tree: Tree = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
-        choices = tree.pop("hydra")["runtime"]["choices"]
+        choices = found.overrides.known_choices
         origins: Origins = {}
-        for default in defaults:
+        for default in found.defaults:
             for path in self._files_of(default.config_path or ""):
                 for name, line in _FILES[path].lines.items():
                     if not name.startswith("defaults"):

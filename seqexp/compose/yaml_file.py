@@ -20,11 +20,12 @@ _CODE_KEYS = {"_target_", "_partial_", "_args_", "_convert_", "_recursive_"}
 
 @dataclass(frozen=True)
 class YamlFile:
-    """The content of a file and the line of every key in it (``layers[0].LSTM.units``)."""
+    """The content of a file, the line of every key in it (``layers[0].LSTM.units``), and its first characters."""
 
     path: Path
     tree: Any
     lines: dict[str, int]
+    head: str
 
 
 def read_yaml(path: Path) -> YamlFile:
@@ -43,12 +44,15 @@ def read_yaml(path: Path) -> YamlFile:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The file {shown_path(path)} cannot be read: {error}") from None
     try:
-        _refuse_what_is_not_data(text, path)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _PlainLoader(text)
+        node = loader.get_single_node()
         lines: dict[str, int] = {}
         if node is not None:
             _note_lines(node, "", lines, path)
-        return YamlFile(path, yaml.load(text, Loader=get_yaml_loader()), lines)
+        return YamlFile(path, None if node is None else loader.construct_document(node), lines, text[:512])
+    except _NotPlain as error:
+        where = shown_path(path, error.line)
+        raise ConfigError([Problem(str(error), where=where, mend="Write plain values out.")]) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigError([Problem(f"This is no valid YAML: {error.problem}.", where=shown_path(path, line))]) from None
@@ -56,21 +60,30 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigError([Problem(f"This is no valid YAML: {error}", where=shown_path(path))]) from None
 
 
-def _refuse_what_is_not_data(text: str, path: Path) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        where = shown_path(path, event.start_mark.line + 1)
+class _NotPlain(Exception):
+    def __init__(self, message: str, mark: Any) -> None:
+        self.line = mark.line + 1
+        super().__init__(message)
+
+
+class _PlainLoader(get_yaml_loader()):  # type: ignore[misc]
+    """Stops at the first thing in a file that is not a plain value, before anything is made of it."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigError([Problem("Anchors and aliases are not allowed.", where=where, mend="Write the value out.")])
+            raise _NotPlain("Anchors and aliases are not allowed in a config.", event.start_mark)
         tag = getattr(event, "tag", None)
         if tag and tag != "!":
-            raise ConfigError([Problem(f"The tag {tag} is not allowed.", where=where, mend="Write plain values.")])
-        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            depth += 1
-            if depth > DEEPEST:
-                raise ConfigError([Problem(f"The values are nested deeper than {DEEPEST} levels.", where=where)])
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            depth -= 1
+            raise _NotPlain(f"The tag {tag} is not allowed in a config.", event.start_mark)
+        if self._depth > DEEPEST:
+            raise _NotPlain(f"The values are nested deeper than {DEEPEST} levels.", event.start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _note_lines(node: yaml.Node, key: str, lines: dict[str, int], path: Path) -> None:

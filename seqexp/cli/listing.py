@@ -1,0 +1,114 @@
+"""Tables of what there is: config groups, Keras' layers, studies, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from seqexp.cli.screen import make_table, number, results
+from seqexp.errors import ConfigError, suggest
+from seqexp.spec.catalogue import arguments_of, load_catalogue
+from seqexp.workflows.project import Project
+
+
+def print_list(project: Project, kind: str | None, name: str | None) -> None:
+    """Print one list, or the short ones one after another."""
+    console = results()
+    if name is not None:
+        _print_arguments(console, kind or "layers", name)
+        return
+    printers = {
+        "topologies": lambda: _print_group(console, project, "topology"),
+        "data": lambda: _print_group(console, project, "data"),
+        "optimizers": lambda: _print_optimizers(console, project),
+        "layers": lambda: _print_catalogue(console, "layers"),
+        "functions": lambda: _print_catalogue(console, "functions"),
+        "studies": lambda: _print_studies(console, project),
+        "runs": lambda: _print_runs(console, project),
+    }
+    chosen = [kind] if kind else ["topologies", "data", "optimizers", "functions", "studies"]
+    for position, word in enumerate(chosen):
+        if position:
+            console.print()
+        printers[word]()
+
+
+def _print_group(console: Console, project: Project, group: str) -> None:
+    rows = [
+        (name, " ".join(_first_comment(project.groups.file_of(group, name)))) for name in project.groups.options(group)
+    ]
+    console.print(make_table((group, "what it is"), rows))
+
+
+def _print_optimizers(console: Console, project: Project) -> None:
+    _print_group(console, project, "optimizer")
+    names = ", ".join(load_catalogue()["optimizers"])
+    console.print(f"\nAny of Keras' by name, as optimizer.name=...: {names}", soft_wrap=True)
+
+
+def _print_catalogue(console: Console, section: str) -> None:
+    entries: dict[str, Any] = load_catalogue()[section]
+    rows = [(name, ", ".join(_shown_arguments(arguments))) for name, arguments in entries.items()]
+    console.print(make_table((section, "arguments (those without a value are needed)"), rows))
+
+
+def _shown_arguments(arguments: dict[str, Any]) -> Iterator[str]:
+    needed = [name for name, described in arguments.items() if "default" not in described]
+    yield from needed
+    for name, described in arguments.items():
+        regular = not name.endswith(("_constraint", "_regularizer", "_initializer")) and name not in {"name", "trainable"}
+        if name not in needed and regular:
+            yield f"{name}={described['default']}"
+
+
+def _print_arguments(console: Console, section: str, name: str) -> None:
+    catalogue = load_catalogue()
+    if section not in catalogue:
+        raise ConfigError(f"{section} have no arguments to list.", mend="Try seqexp list layers LSTM.")
+    arguments = arguments_of(section, name)
+    if arguments is None:
+        raise ConfigError(f"There is no {name!r} among the {section}.", mend=suggest(name, catalogue[section]))
+    rows = [(key, described["kind"], described.get("default", "(needed)")) for key, described in arguments.items()]
+    console.print(make_table((name, "kind", "default"), rows))
+
+
+def _print_studies(console: Console, project: Project) -> None:
+    from seqexp.compose.study import find_study, read_study, study_names
+
+    rows = [(name, read_study(path, project.groups).spec.question) for name in study_names() if (path := find_study(name))]
+    console.print(make_table(("study", "question"), rows))
+
+
+def _print_runs(console: Console, project: Project) -> None:
+    from seqexp.store.run_dir import list_runs
+
+    rows = [
+        (
+            run.path.name,
+            run.record.name,
+            run.record.title,
+            run.record.status,
+            number(run.record.metrics.get("val/mae")),
+            number(run.record.metrics.get("test/mae")),
+            datetime.fromtimestamp(run.record.started).strftime("%Y-%m-%d %H:%M"),
+        )
+        for run in list_runs(project.runs)
+    ]
+    if not rows:
+        console.print(f"No runs yet in {project.runs}. Make one: seqexp run")
+        return
+    console.print(make_table(("run", "name", "experiment", "status", "val mae", "test mae", "started"), rows))
+
+
+def _first_comment(path: Path) -> list[str]:
+    """Return the comment at the head of a file, up to its first full stop at a line's end."""
+    lines = []
+    for line in path.read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# "))
+    return lines

@@ -1,0 +1,98 @@
+"""The verbs that look before anything is run: list, show, check."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Optional
+
+import typer
+
+from seqexp.cli.options import ConfigDir, Overrides, Workspace
+
+
+class Kind(StrEnum):
+    """What ``seqexp list`` can list."""
+
+    topologies = "topologies"
+    data = "data"
+    optimizers = "optimizers"
+    layers = "layers"
+    functions = "functions"
+    studies = "studies"
+    runs = "runs"
+
+
+def list_(
+    kind: Annotated[Optional[Kind], typer.Argument(help="What to list; everything but layers and runs if left out.")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Argument(help="One layer or optimizer, with all its arguments.")] = None,  # noqa: UP045
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """List what there is to choose from, or the runs of the workspace.
+
+    [bold]Examples:[/]  seqexp list topologies  |  seqexp list layers LSTM  |  seqexp list runs
+    """
+    from seqexp.cli import listing
+    from seqexp.workflows.project import open_project
+
+    listing.print_list(open_project(workspace, config_dir), kind.value if kind else None, name)
+
+
+def show(
+    overrides: Overrides = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Say which file or override gave each value.")] = False,
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Show the resolved config of an experiment.
+
+    [bold]Examples:[/]  seqexp show topology=many_to_one  |  seqexp show data=co2 timesteps=52 --origin
+    """
+    import yaml
+
+    from seqexp.cli.screen import make_table, results
+    from seqexp.workflows.project import open_project
+    from seqexp.workflows.show import values_and_origins
+
+    composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    if origin:
+        results().print(make_table(("key", "value", "from"), values_and_origins(composed)))
+    else:
+        print(yaml.safe_dump(composed.spec.as_tree(), sort_keys=False, allow_unicode=True), end="")
+
+
+def check(
+    overrides: Overrides = None,
+    build: Annotated[bool, typer.Option("--build/--no-build", help="Build the Keras model too (imports TensorFlow).")] = True,
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Check an experiment: its config, its data, and the shapes of its layers.
+
+    [bold]Examples:[/]  seqexp check topology=encoder_decoder timesteps=14 output_length=7  |  seqexp check data=co2 --no-build
+    """
+    from seqexp.cli.screen import make_table, results
+    from seqexp.workflows.check import check_data, check_layers
+    from seqexp.workflows.project import open_project
+
+    spec = open_project(workspace, config_dir).compose_one(overrides or []).spec
+    console = results()
+    dataset, rows = check_data(spec)
+    names = ", ".join(dataset.series.target_names)
+    console.print(
+        f"[bold]{spec.topology.name}[/] on [bold]{spec.data.name}[/]: reads {spec.timesteps} step(s) of "
+        f"{spec.data.n_features} feature(s), gives {spec.output_length} step(s) of {names} "
+        f"({spec.topology.contract.alignment})\n"
+    )
+    table = [(row.split, f"{row.steps:,}", f"{row.windows:,}", row.first, row.last) for row in rows]
+    console.print(make_table(("split", "steps", "windows", "first", "last"), table))
+    if not build:
+        return
+    layers = check_layers(spec)
+    shapes = [
+        (row.name, f"({', '.join('batch' if n is None else str(n) for n in row.output_shape)})", f"{row.weights:,}")
+        for row in layers
+    ]
+    console.print()
+    console.print(make_table(("layer", "output shape", "weights"), shapes, numbers=2))
+    console.print(f"\n{sum(row.weights for row in layers):,} weights. All is well.")

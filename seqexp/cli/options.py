@@ -1,0 +1,35 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045  (typer reads this form on every Python)
+    typer.Argument(
+        help="Choices and values: topology=encoder_decoder data=co2 timesteps=52 training.epochs=50",
+        metavar="[KEY=VALUE]...",
+        show_default=False,
+    ),
+]
+Workspace = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--workspace",
+        help="Folder of runs and seqexp.yaml. Default: the nearest parent folder with a seqexp.yaml, else this one.",
+        envvar="SEQEXP_WORKSPACE",
+        show_envvar=True,
+        show_default=False,
+    ),
+]
+ConfigDir = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--config-dir",
+        help="A folder with config groups of your own, besides conf/ in the workspace; its files win.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]

@@ -1,0 +1,71 @@
+"""What the terminal shows: results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from seqexp.errors import SeqexpError
+
+_PIPED_WIDTH = 140  # a file has no edge; a table in it should not be folded
+
+
+def _width(stream: Any) -> int | None:
+    return None if stream.isatty() else max(_PIPED_WIDTH, shutil.get_terminal_size((0, 0)).columns)
+
+
+def results() -> Console:
+    """Return the console of stdout."""
+    return Console(width=_width(sys.stdout), highlight=False)
+
+
+def progress() -> Console:
+    """Return the console of stderr."""
+    return Console(stderr=True, width=_width(sys.stderr), highlight=False)
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", numbers: int = 99) -> Table:
+    """Return a table; columns from the ``numbers``-th on stand to the right."""
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position >= numbers else "left", header_style="bold", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row))
+    return table
+
+
+def print_error(error: SeqexpError) -> None:
+    """Print every problem of an error: the key, what is wrong, where it stands, the mend."""
+    console = progress()
+    for problem in error.problems:
+        text = Text()
+        if problem.key:
+            text.append(problem.key, style="bold red")
+            text.append(": ")
+        text.append(problem.message, style="" if problem.key else "bold red")
+        console.print(text, soft_wrap=True)
+        for line in (problem.where, problem.mend):
+            if line:
+                console.print(Text(f"  {line}", style="dim" if line == problem.where else ""), soft_wrap=True)
+
+
+def print_json(values: Any) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(values, allow_nan=False))
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a figure as a table shows it.
+
+    >>> number(342.4567), number(0.012345), number(None)
+    ('342.5', '0.01235', '-')
+    """
+    return "-" if value is None else f"{value:,.{digits}g}" if abs(value) < 10 ** digits else f"{value:,.0f}"

@@ -1,0 +1,125 @@
+"""The data of one experiment, ready to train on: scaled series, splits, window starts.
+
+Axis letters: T steps, F features, K targets, W windows, N output steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqexp.data.scaling import Scaler, fit_scaler
+from seqexp.data.series import Series, read_series
+from seqexp.data.splits import SPLITS, Bounds, split_bounds
+from seqexp.data.windows import WindowShape, gather, window_starts, without_holes
+from seqexp.errors import DataError
+from seqexp.spec.experiment import ExperimentSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything that training and evaluation read.
+
+    Attributes:
+        series: The series in source units.
+        bounds: Where each split lies.
+        shape: The form of the windows.
+        feature_scaler: Fitted on the training split.
+        target_scaler: Fitted on the training split.
+        inputs_TF: Scaled features, float32.
+        targets_TK: Scaled targets, float32.
+        weights_T: 1 where a step is trained on, 0 where its target was filled; None where nothing was.
+        starts: Split -> first input step of every window, shape ``(W,)``.
+    """
+
+    series: Series
+    bounds: Bounds
+    shape: WindowShape
+    feature_scaler: Scaler
+    target_scaler: Scaler
+    inputs_TF: Array
+    targets_TK: Array
+    weights_T: Array | None
+    starts: dict[str, Array]
+
+    def true_WNK(self, split: str) -> Array:
+        """Return the targets of a split in source units, NaN where a target was filled."""
+        known_TK = np.where(self.series.observed_T[:, None], self.series.targets_TK, np.nan)
+        return gather(known_TK, self.target_starts(split), self.shape.output_length)
+
+    def target_starts(self, split: str) -> Array:
+        """Return the first target step of every window of a split."""
+        starts: Array = self.starts[split] + self.shape.offset
+        return starts
+
+
+def prepare_dataset(spec: ExperimentSpec) -> Dataset:
+    """Read, split, scale and window the data of an experiment.
+
+    Splits come first; scalers see the training rows only, and of these only values that were observed.
+
+    Raises:
+        DataError: The data are not as the spec says, or a split is too short for one window.
+    """
+    series = read_series(spec.data)
+    bounds = split_bounds(spec.data.split, len(series), series.stamps)
+    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
+    train = slice(*bounds.train)
+    observed_TK = np.where(series.observed_T[:, None], series.targets_TK, np.nan)[train]
+    if np.isnan(observed_TK).all(axis=0).any():
+        raise DataError("a target has no value in the training split.", key="data.split.train")
+    feature_scaler = fit_scaler(spec.data.scaler, _known(series.features_TF[train]))
+    target_scaler = fit_scaler(spec.data.scaler, observed_TK)
+    strides = {"train": spec.training.stride, "validation": spec.evaluation.stride, "test": spec.evaluation.stride}
+    starts = {}
+    for split in SPLITS:
+        found_W = window_starts(shape, bounds.of(split), strides[split])
+        kept_W = without_holes(found_W, shape, _holes(series.features_TF), _holes(series.targets_TK))
+        _check_enough(spec, bounds, split, len(found_W), len(kept_W))
+        starts[split] = kept_W
+    filled = not series.observed_T.all() and spec.data.missing == "forward_fill"
+    return Dataset(
+        series=series,
+        bounds=bounds,
+        shape=shape,
+        feature_scaler=feature_scaler,
+        target_scaler=target_scaler,
+        inputs_TF=feature_scaler.transform(series.features_TF).astype(np.float32),
+        targets_TK=target_scaler.transform(series.targets_TK).astype(np.float32),
+        weights_T=series.observed_T.astype(np.float32) if filled else None,
+        starts=starts,
+    )
+
+
+def _known(values_TF: Array) -> Array:
+    if np.isnan(values_TF).all(axis=0).any():
+        raise DataError("a feature has no value in the training split.", key="data.split.train")
+    return values_TF
+
+
+def _holes(values_TF: Array) -> Array:
+    holes: Array = np.isnan(values_TF).any(axis=1)
+    return holes
+
+
+def _check_enough(spec: ExperimentSpec, bounds: Bounds, split: str, found: int, kept: int) -> None:
+    if kept or (split == "validation" and spec.data.split.validation == 0):
+        return
+    lengths = f"timesteps={spec.timesteps} and output_length={spec.output_length}"
+    key = f"data.split.{split}"
+    if found:
+        message = f"every one of the {found} windows of the {split} split touches a hole ({lengths})."
+        raise DataError(message, key=key, mend="Set data.missing=forward_fill, or shorten the windows.")
+    start, stop = bounds.of(split)
+    history = "" if split == "train" else f", and {start} before it"
+    message = f"{lengths} need at least {_span(spec)} steps, but the {split} split of {spec.data.name} has {stop - start}{history}."
+    raise DataError(message, key=key, mend="Shorten timesteps or output_length, or give the split more steps.")
+
+
+def _span(spec: ExperimentSpec) -> int:
+    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
+    return max(shape.timesteps, shape.offset + shape.output_length)

@@ -1,0 +1,190 @@
+"""From a table to one clean series: chosen columns, in order, on an even grid, without silent repairs.
+
+Axis letters: T steps, F features, K targets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of
+from seqexp.data.table import numeric_columns, read_table, source_label
+from seqexp.errors import DataError, suggest
+from seqexp.spec.data import DataSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series in source units.
+
+    Attributes:
+        features_TF: What the model may read, float64; NaN in holes (only with ``missing: drop``).
+        targets_TK: What it must give, float64; NaN in holes.
+        observed_T: False where a target was filled: such steps are neither trained on nor scored.
+        stamps: The time of each step, or None where the source has no time.
+        frequency: The step between stamps in pandas' words, or None.
+        season: Steps in one season.
+        feature_names: F names.
+        target_names: K names.
+        fingerprint: sha256 of the content; the same data under another path has the same.
+    """
+
+    features_TF: Array
+    targets_TK: Array
+    observed_T: Array
+    stamps: pd.DatetimeIndex | None
+    frequency: str | None
+    season: int
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.features_TF)
+
+
+def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
+    """Read the series that a spec describes.
+
+    Args:
+        spec: The ``data`` section of an experiment.
+        inputs_only: Read the features alone, for a forecast whose targets are not known.
+
+    Raises:
+        DataError: The first thing in the data that is not as the spec says, with column, row and config key.
+    """
+    label = source_label(spec)
+    table = read_table(spec)
+    if spec.rows is not None:
+        table = table.iloc[spec.rows[0] : spec.rows[1]]
+        if not len(table):
+            raise DataError(f"rows {list(spec.rows)} leave nothing of {label}.", key="data.rows")
+    features = feature_names(spec)
+    targets = () if inputs_only else spec.targets
+    values = _numbers(table, {name: "data.targets" for name in targets} | {n: "data.features" for n in features}, label)
+    stamps, frequency = None, spec.frequency
+    if spec.time is not None:
+        stamps = read_stamps(table, spec, label)
+        values.index = stamps
+        values, frequency = _even(values, spec, label)
+        stamps = pd.DatetimeIndex(values.index)
+    return _finish(values, features, targets, stamps, frequency, spec, label)
+
+
+def feature_names(spec: DataSpec) -> tuple[str, ...]:
+    """Return the input columns by name."""
+    if spec.features is None:
+        return spec.targets
+    if spec.features == "all":
+        return tuple(numeric_columns(spec))
+    return (spec.features,) if isinstance(spec.features, str) else spec.features
+
+
+def _numbers(table: pd.DataFrame, keys: dict[str, str], label: str) -> pd.DataFrame:
+    columns = {}
+    for name, key in keys.items():
+        if name not in table.columns:
+            raise DataError(f"{label} has no column {name!r}.", key=key, mend=suggest(name, map(str, table.columns)))
+        column = table[name]
+        numbers = pd.to_numeric(column, errors="coerce").astype(float)
+        wrong = numbers.isna() & column.notna()
+        if wrong.any():
+            row = int(wrong.argmax())
+            message = f"the column {name!r} of {label} holds text: {column.iloc[row]!r} in row {table.index[row]}."
+            raise DataError(message, key=key, mend="Mend the file, or look at data.read: decimal, thousands, sep.")
+        infinite = np.isinf(numbers)
+        if infinite.any():
+            row = table.index[int(infinite.argmax())]
+            raise DataError(f"the column {name!r} of {label} is infinite in row {row}.", key=key)
+        if numbers.isna().all():
+            raise DataError(f"the column {name!r} of {label} holds no value at all.", key=key)
+        columns[name] = numbers
+    return pd.DataFrame(columns)
+
+
+def _even(values: pd.DataFrame, spec: DataSpec, label: str) -> tuple[pd.DataFrame, str]:
+    """Deal with doubled and absent stamps, as the spec says."""
+    stamps = pd.DatetimeIndex(values.index)
+    check_order(stamps, label)
+    if stamps.has_duplicates:
+        values = _without_duplicates(values, spec, label)
+        stamps = pd.DatetimeIndex(values.index)
+    frequency = spec.frequency or find_frequency(stamps, label)
+    grid = make_grid(stamps, frequency, label)
+    if len(grid) > len(stamps):
+        absent = grid.difference(stamps)
+        if spec.missing == "error":
+            message = f"{len(absent)} step(s) of {label} are missing at frequency {frequency}, the first is {absent[0]}."
+            mend = "Set data.missing=forward_fill or data.missing=drop, or data.frequency if the step is another."
+            raise DataError(message, key="data.missing", mend=mend)
+        values = values.reindex(grid)
+    return values, frequency
+
+
+def _without_duplicates(values: pd.DataFrame, spec: DataSpec, label: str) -> pd.DataFrame:
+    doubled = values.index.duplicated()
+    if spec.duplicates == "error":
+        message = f"{int(doubled.sum())} stamp(s) of {label} stand twice, the first is {values.index[doubled.argmax()]}."
+        mend = "Set data.duplicates=first, last or mean; for local times with daylight saving set data.timezone."
+        raise DataError(message, key="data.duplicates", mend=mend)
+    if spec.duplicates == "mean":
+        return values.groupby(level=0).mean()
+    return values[~values.index.duplicated(keep=spec.duplicates)]
+
+
+def _finish(
+    values: pd.DataFrame,
+    features: tuple[str, ...],
+    targets: tuple[str, ...],
+    stamps: pd.DatetimeIndex | None,
+    frequency: str | None,
+    spec: DataSpec,
+    label: str,
+) -> Series:
+    absent = values.isna()
+    observed_T = ~absent[list(targets)].any(axis=1).to_numpy() if targets else np.ones(len(values), bool)
+    if absent.to_numpy().any():
+        if spec.missing == "error":
+            name = str(absent.any().idxmax())
+            row = values.index[int(absent[name].to_numpy().argmax())]
+            message = f"the column {name!r} of {label} has {int(absent[name].sum())} missing value(s), the first at {row}."
+            raise DataError(message, key="data.missing", mend="Set data.missing=forward_fill or data.missing=drop.")
+        if spec.missing == "forward_fill":
+            values = values.ffill()
+            if values.isna().to_numpy().any():
+                name = str(values.isna().any().idxmax())
+                first = int(values[name].notna().to_numpy().argmax())
+                start = first + ((spec.rows[0] or 0) if spec.rows else 0)
+                message = f"the column {name!r} of {label} begins with {first} missing value(s); nothing stands before them."
+                raise DataError(message, key="data.missing", mend=f"Cut them off: data.rows=[{start},null].")
+    features_TF = values[list(features)].to_numpy(np.float64)
+    targets_TK = values[list(targets)].to_numpy(np.float64)
+    return Series(
+        features_TF=features_TF,
+        targets_TK=targets_TK,
+        observed_T=observed_T,
+        stamps=stamps,
+        frequency=frequency,
+        season=spec.season or season_of(frequency),
+        feature_names=features,
+        target_names=targets,
+        fingerprint=_fingerprint(features_TF, targets_TK, observed_T, stamps),
+    )
+
+
+def _fingerprint(features_TF: Array, targets_TK: Array, observed_T: Array, stamps: pd.DatetimeIndex | None) -> str:
+    content = sha256()
+    for array in (features_TF, targets_TK, observed_T):
+        content.update(str(array.shape).encode())
+        content.update(np.ascontiguousarray(array).tobytes())
+    if stamps is not None:
+        content.update(np.ascontiguousarray(stamps.tz_localize(None).to_numpy("datetime64[ns]")).tobytes())
+        content.update(str(stamps.tz).encode())
+    return content.hexdigest()

@@ -1,0 +1,129 @@
+"""Time stamps: read them, put them on an even grid, find the frequency and the season."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+
+from seqexp.errors import DataError, suggest
+from seqexp.spec.data import DataSpec
+
+_SEASONS = {"B": 5, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
+_DAY = pd.Timedelta(days=1)
+
+
+def read_stamps(table: pd.DataFrame, spec: DataSpec, label: str) -> pd.DatetimeIndex:
+    """Return the stamps of the rows, in the zone of ``data.timezone`` where one is given.
+
+    Raises:
+        DataError: The column is missing, does not hold stamps, or local hours cannot be told apart.
+    """
+    name = str(spec.time)
+    if name not in table.columns:
+        mend = suggest(name, map(str, table.columns))
+        raise DataError(f"{label} has no column {name!r}.", key="data.time", mend=mend)
+    column = table[name]
+    if pd.api.types.is_numeric_dtype(column):
+        if spec.read.date_format is None:
+            mend = "Say how to read them, for example data.read.date_format=%Y, or leave data.time out."
+            raise DataError(f"the column {name!r} of {label} holds numbers, not stamps.", key="data.time", mend=mend)
+        column = column.astype(str)
+    try:
+        aware = spec.timezone is None and _has_offsets(column)
+        parsed = pd.DatetimeIndex(pd.to_datetime(column, format=spec.read.date_format, utc=aware))
+    except (ValueError, TypeError, pd.errors.OutOfBoundsDatetime) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        mend = "Say how the stamps are written: data.read.date_format=%d/%m/%Y."
+        raise DataError(f"the column {name!r} of {label} is no time: {reason}.", key="data.time", mend=mend) from None
+    if parsed.hasnans:
+        row = int(parsed.isna().argmax())
+        raise DataError(f"the column {name!r} of {label} has no stamp in row {row}.", key="data.time")
+    return _in_zone(parsed, spec, label)
+
+
+def _has_offsets(column: pd.Series) -> bool:
+    text = column.astype(str).str.strip()
+    return bool(text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$").all()) and bool(text.str.contains(":").all())
+
+
+def _in_zone(stamps: pd.DatetimeIndex, spec: DataSpec, label: str) -> pd.DatetimeIndex:
+    if spec.timezone is None:
+        return stamps
+    try:
+        if stamps.tz is not None:
+            return stamps.tz_convert(spec.timezone)
+        return stamps.tz_localize(spec.timezone, ambiguous="infer", nonexistent="raise")
+    except (KeyError, OSError, ModuleNotFoundError):
+        raise DataError(f"there is no time zone {spec.timezone!r}.", key="data.timezone", mend="For example Europe/Paris.") from None
+    except ValueError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        message = f"the stamps of {label} are not local times of {spec.timezone}: {reason}."
+        mend = "Leave data.timezone out if the stamps are UTC or have no daylight saving."
+        raise DataError(message, key="data.timezone", mend=mend) from None
+
+
+def check_order(stamps: pd.DatetimeIndex, label: str) -> None:
+    """Refuse stamps that run backwards.
+
+    Raises:
+        DataError: Naming the first row that is earlier than the one before it.
+    """
+    if stamps.is_monotonic_increasing:
+        return
+    row = int((stamps[1:] < stamps[:-1]).argmax()) + 1
+    message = f"the stamps of {label} are not in order: row {row} ({stamps[row]}) is earlier than the one before it."
+    raise DataError(message, key="data.time", mend="Sort the file by time.")
+
+
+def find_frequency(stamps: pd.DatetimeIndex, label: str) -> str:
+    """Return the frequency that most stretches of ten stamps agree on, in pandas' words.
+
+    Raises:
+        DataError: The stamps do not show one.
+    """
+    if len(stamps) >= 3 and (whole := pd.infer_freq(stamps)):
+        return str(whole)
+    starts = range(0, max(len(stamps) - 9, 0), max(len(stamps) // 50, 1))
+    votes = Counter(found for start in starts if (found := pd.infer_freq(stamps[start : start + 10])))
+    if not votes:
+        mend = "Set data.frequency (h, D, W, MS, 15min ...), or leave data.time out to take the rows as they come."
+        raise DataError(f"the stamps of {label} show no even step.", key="data.frequency", mend=mend)
+    return votes.most_common(1)[0][0]
+
+
+def make_grid(stamps: pd.DatetimeIndex, frequency: str, label: str) -> pd.DatetimeIndex:
+    """Return every stamp from the first to the last at the frequency.
+
+    Raises:
+        DataError: The frequency is none of pandas', or stamps lie between those of the grid.
+    """
+    try:
+        grid = pd.date_range(stamps[0], stamps[-1], freq=frequency)
+    except (ValueError, TypeError) as error:
+        mend = "In pandas' words: h, D, B, W, MS, QS, 15min ..."
+        raise DataError(f"{frequency!r} is no frequency: {error}", key="data.frequency", mend=mend) from None
+    off = stamps.difference(grid)
+    if len(off):
+        message = f"{len(off)} stamp(s) of {label} do not lie on a grid of frequency {frequency}, the first is {off[0]}."
+        raise DataError(message, key="data.frequency", mend="Set data.frequency, or resample the file.")
+    return grid
+
+
+def season_of(frequency: str | None) -> int:
+    """Return how many steps the usual season has: a day of hours, a week of days, a year of weeks or months; else 1.
+
+    >>> [season_of(word) for word in ("h", "15min", "D", "W-SAT", "MS", None)]
+    [24, 96, 7, 52, 12, 1]
+    """
+    if frequency is None:
+        return 1
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    name = str(getattr(offset, "name", frequency)).split("-")[0]
+    if offset is not None and offset.n == 1 and name in _SEASONS:
+        return _SEASONS[name]
+    try:
+        step = pd.Timedelta(offset)
+    except (ValueError, TypeError):
+        return 1
+    return int(_DAY / step) if step < _DAY and _DAY % step == pd.Timedelta(0) else 1

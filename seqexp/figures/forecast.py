@@ -1,0 +1,85 @@
+"""A picture of what a run forecast, beside what came and beside the baselines.
+
+Axis letters: W windows, N output steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+_MODEL, _TRUE, _NAIVE = "#0b6e99", "#222222", "#b8b8b8"
+
+
+def draw_forecast(
+    path: Path,
+    *,
+    title: str,
+    target: str,
+    steps_WN: Array,
+    true_WN: Array,
+    forecast_WN: Array,
+    step_errors: Mapping[str, Sequence[float]],
+    metric: str = "MAE",
+) -> None:
+    """Draw a run's test forecasts of one target and its error along the horizon.
+
+    Above: the last windows of the test split that do not overlap, in source units. Below: the error for each step of
+    the horizon, the model's and the baselines'.
+
+    Args:
+        path: The PNG to write.
+        title: Over the picture.
+        target: The name of the target, at the axis.
+        steps_WN: The time or position of every target.
+        true_WN: What came.
+        forecast_WN: What the model said.
+        step_errors: Name -> one error for each step; the first is the model's.
+        metric: What the errors are, at the axis.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, height_ratios=[3, 2])
+    length = true_WN.shape[1]
+    chosen = _apart(len(true_WN), steps_WN, most=max(60 // length, 4))
+    for order, w in enumerate(chosen):
+        style = {"marker": "o", "markersize": 3} if length <= 7 else {}
+        above.plot(steps_WN[w], true_WN[w], color=_TRUE, linewidth=1, label="observed" if not order else None, **style)
+        above.plot(steps_WN[w], forecast_WN[w], color=_MODEL, linewidth=2, label="forecast" if not order else None, **style)
+    above.set_title(title, loc="left", fontsize=11)
+    above.set_ylabel(target)
+    above.legend(frameon=False, ncols=2, loc="upper right")
+    if np.issubdtype(steps_WN.dtype, np.datetime64):
+        figure.autofmt_xdate(rotation=0, ha="center")
+        above.xaxis.set_tick_params(labelbottom=True)
+    horizon = np.arange(1, length + 1)
+    for order, (name, errors) in enumerate(step_errors.items()):
+        color, width = (_MODEL, 2) if not order else (_NAIVE, 1.5)
+        line = "-" if order < 2 else "--"
+        below.plot(horizon, errors, color=color, linewidth=width, linestyle=line, marker="o", markersize=3, label=name)
+    below.set_xlabel("step of the horizon")
+    below.set_ylabel(f"test {metric}")
+    below.set_ylim(bottom=0)
+    below.xaxis.get_major_locator().set_params(integer=True)
+    below.legend(frameon=False, ncols=3, loc="lower right")
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+
+
+def _apart(windows: int, steps_WN: Array, most: int) -> list[int]:
+    """Return the last windows whose targets do not overlap, at most so many, in order."""
+    chosen: list[int] = []
+    for w in range(windows - 1, -1, -1):
+        if not chosen or steps_WN[w, -1] < steps_WN[chosen[-1], 0]:
+            chosen.append(w)
+        if len(chosen) == most:
+            break
+    return chosen[::-1]

@@ -1,0 +1,65 @@
+"""What a run was made with: versions, machine, git commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("seqexp", "tensorflow", "keras", "numpy", "pandas", "hydra-core", "omegaconf", "pydantic", "mlflow", "matplotlib")
+
+
+def package_versions() -> dict[str, str]:
+    """Return the installed version of every package that seqexp builds on, without importing any."""
+    found = {}
+    for name in PACKAGES:
+        for distribution in (name, f"{name}-cpu"):
+            try:
+                found[name] = metadata.version(distribution)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return {"python": platform.python_version(), **found}
+
+
+def describe_environment(folder: Path) -> dict[str, Any]:
+    """Return versions, machine and the git commit of the folder, if it is in a repository."""
+    return {
+        "versions": package_versions(),
+        "machine": {
+            "system": platform.system(),
+            "release": platform.release(),
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        },
+        "git": git_state(folder),
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Return ``commit`` and ``dirty`` of the repository that a folder lies in; empty where it lies in none."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        try:
+            lines = Path("/proc/cpuinfo").read_text().splitlines()
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        except (OSError, StopIteration):
+            pass
+    return platform.processor()

@@ -1,0 +1,228 @@
+"""The MLflow side of the store: open it, fill a run, and do either twice without harm.
+
+Everything goes through ``MlflowClient`` with explicit ids: the fluent API keeps a run open behind one's back, and ends
+it as FINISHED when a process crashes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqexp.errors import StoreError
+
+#: Defaults for a person's own machine; whatever is set already stays.
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_BATCH = 1000  # metrics in one call; MLflow takes no more
+_LONGEST_PARAM = 6000
+_READY = "seqexp.published"  # set last: a run without it was interrupted while it was sent
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of one metric, at a step, at its own time (milliseconds since 1970)."""
+
+    name: str
+    value: float
+    step: int
+    time: int
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A run as MLflow shall show it.
+
+    Attributes:
+        experiment: The experiment's name.
+        run_name: What the table of runs shows.
+        identity: Tags that find the run again: run key, attempt, workspace.
+        status: FINISHED, FAILED or KILLED.
+        started: Milliseconds since 1970.
+        ended: The same.
+        params: Flat dotted keys.
+        points: Every metric.
+        tags: All other tags.
+        note: Markdown.
+        files: Files of the run directory -> folder among the artifacts.
+        model: What makes a logged model of the run, or None.
+    """
+
+    experiment: str
+    run_name: str
+    identity: dict[str, str]
+    status: str
+    started: int
+    ended: int
+    params: dict[str, str]
+    points: Sequence[Point]
+    tags: dict[str, str]
+    note: str
+    files: dict[Path, str] = field(default_factory=dict)
+    model: LoggedModel | None = None
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """The model of a run: the folder it is loaded from, and the shapes it takes and gives (-1 for the batch)."""
+
+    name: str
+    folder: Path
+    loader_module: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    requirements: list[str]
+
+
+class MlflowStore:
+    """One tracking store, local or on a server."""
+
+    def __init__(self, uri: str, artifacts: Path) -> None:
+        """Open a store; ``artifacts`` is where a local one keeps files.
+
+        Raises:
+            StoreError: It cannot be opened or reached.
+        """
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        self.uri = uri
+        self._artifacts = artifacts
+        self._failure = MlflowException
+        with self._explained(), _alone(uri):
+            if uri.startswith("sqlite:///"):
+                Path(uri[len("sqlite:///") :]).parent.mkdir(parents=True, exist_ok=True)
+            self._client = MlflowClient(tracking_uri=uri)
+            self._client.search_experiments(max_results=1)
+
+    def publish(self, run: Projection) -> str:
+        """Send a run, or what is missing of it, and return its MLflow run id.
+
+        The run is found again by its identity; a value that was sent before is sent with its own time and stored once.
+
+        Raises:
+            StoreError: The store refuses, or cannot be reached.
+        """
+        with self._explained():
+            experiment_id = self._experiment(run.experiment)
+            found = self._find(experiment_id, run.identity)
+            if found is not None and found.data.tags.get(_READY):
+                return str(found.info.run_id)
+            run_id = found.info.run_id if found is not None else self._create(experiment_id, run)
+            self._fill(run_id, run)
+            if run.model is not None and not self._has_model(experiment_id, run_id):
+                self._log_model(experiment_id, run_id, run.model)
+            self._client.set_terminated(run_id, run.status, end_time=run.ended)
+            self._client.set_tag(run_id, _READY, "true")
+            return str(run_id)
+
+    def add_model(self, experiment: str, run_id: str, model: LoggedModel) -> None:
+        """Log a model to a run that was published without one."""
+        with self._explained():
+            experiment_id = self._experiment(experiment)
+            if not self._has_model(experiment_id, run_id):
+                self._log_model(experiment_id, run_id, model)
+
+    def experiment_id(self, name: str) -> str:
+        """Return the id of an experiment, which is made if there is none."""
+        with self._explained():
+            return self._experiment(name)
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self._client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        place = (self._artifacts / name).as_uri() if self.uri.startswith("sqlite:///") else None
+        with _alone(self.uri):  # two first runs at once make one experiment
+            again = self._client.get_experiment_by_name(name)
+            return str(again.experiment_id if again else self._client.create_experiment(name, artifact_location=place))
+
+    def _find(self, experiment_id: str, identity: dict[str, str]) -> Any:
+        words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
+        found = self._client.search_runs([experiment_id], filter_string=words, max_results=1)
+        return found[0] if found else None
+
+    def _create(self, experiment_id: str, run: Projection) -> str:
+        tags = {**run.tags, **run.identity, "mlflow.note.content": run.note}
+        created = self._client.create_run(experiment_id, start_time=run.started, tags=tags, run_name=run.run_name)
+        return str(created.info.run_id)
+
+    def _fill(self, run_id: str, run: Projection) -> None:
+        from mlflow.entities import Metric, Param
+
+        params = [Param(key, value[:_LONGEST_PARAM]) for key, value in run.params.items()]
+        for first in range(0, len(params), 100):
+            self._client.log_batch(run_id, params=params[first : first + 100])
+        metrics = [Metric(point.name, point.value, point.time, point.step) for point in run.points]
+        for first in range(0, len(metrics), _BATCH):
+            self._client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+        for path, folder in run.files.items():
+            self._client.log_artifact(run_id, str(path), folder or None)
+
+    def _has_model(self, experiment_id: str, run_id: str) -> bool:
+        words = f"source_run_id = '{run_id}'"
+        return bool(self._client.search_logged_models([experiment_id], filter_string=words, max_results=1))
+
+    def _log_model(self, experiment_id: str, run_id: str, model: LoggedModel) -> None:
+        import mlflow.pyfunc
+        import numpy as np
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        signature = ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype("float32"), model.input_shape)]),
+            outputs=Schema([TensorSpec(np.dtype("float32"), model.output_shape)]),
+        )
+        logged = self._client.create_logged_model(experiment_id, name=model.name, source_run_id=run_id)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            mlflow.pyfunc.save_model(
+                folder,
+                loader_module=model.loader_module,
+                data_path=str(shutil.copytree(model.folder, Path(scratch) / "data")),
+                mlflow_model=Model(run_id=run_id, model_id=logged.model_id),
+                signature=signature,
+                pip_requirements=model.requirements,
+            )
+            self._client.log_model_artifacts(logged.model_id, str(folder))
+        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        self._client.log_outputs(run_id, models=[LoggedModelOutput(logged.model_id, step=0)])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._failure, OSError) as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise StoreError(f"MLflow at {self.uri} does not answer: {reason}", key="tracking.uri") from None
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Let one process at a time set up a local store: several that migrate a new one at once break it for good."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    import fcntl
+
+    path = Path(uri[len("sqlite:///") :])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

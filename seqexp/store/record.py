@@ -1,0 +1,58 @@
+"""What a run left behind, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One attempt of one run.
+
+    Attributes:
+        name: The experiment it belongs to.
+        run_key: The fingerprint of what affects the result.
+        attempt: Counted from 1.
+        status: How it ended; the words are MLflow's.
+        started: In seconds since 1970.
+        ended: In seconds since 1970.
+        title: The topology, lengths and seed, for people.
+        error: ``{"reason", "message"}`` of a run that did not finish, else empty.
+        metrics: ``val/mae``, ``test/mae`` ...; in source units.
+        baselines: ``baseline/persistence/mae`` (test), ``val/baseline/...``.
+        steps: ``step/mae``, ``val/step/mae`` ...: one value for each step of the horizon, None where not defined.
+        fit: Best epoch, epochs run, whether it stopped early, number of weights.
+        data: Fingerprint, rows, windows and bounds of the splits, scaler values, season, first and last stamps.
+        timings: Stage -> seconds.
+        environment: Versions, machine, git commit.
+    """
+
+    name: str
+    run_key: str
+    attempt: int
+    status: Status
+    started: float
+    ended: float
+    title: str
+    error: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    baselines: dict[str, float] = field(default_factory=dict)
+    steps: dict[str, list[float | None]] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its directory."""
+        return f"{self.run_key}-{self.attempt}"
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the record as plain values for JSON."""
+        return asdict(self)

@@ -1,0 +1,212 @@
+"""Run directories: the truth about what was run.
+
+``runs/<name>/<run_key>-<attempt>/`` appears complete or not at all: it is written beside its place under a name that
+begins with a dot, listed in a manifest with the sha256 of every file, and renamed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from seqexp.errors import StoreError
+from seqexp.fingerprint import hash_file
+from seqexp.store.record import SCHEMA, RunRecord
+
+RECORD, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
+    "record.json",
+    "spec.yaml",
+    "history.csv",
+    "forecasts.npz",
+    "model.keras",
+    "manifest.json",
+)
+FIGURE = "figures/forecast.png"
+PUBLISHED = "mlflow.json"  # which MLflow run shows this one; outside the manifest, for it changes afterwards
+_OUTSIDE = {MANIFEST, PUBLISHED}
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run directory that was read: where it is and its record."""
+
+    path: Path
+    record: RunRecord
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The resolved config, as a plain tree."""
+        tree: dict[str, Any] = yaml.safe_load((self.path / SPEC).read_text("utf-8"))
+        return tree
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """One row for each epoch."""
+        with (self.path / HISTORY).open(newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    @property
+    def forecasts(self) -> dict[str, Any]:
+        """The arrays of the test forecasts: ``origins``, ``true`` and ``forecast`` (W, N, K) and the baselines."""
+        with np.load(self.path / FORECASTS, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+class RunWriter:
+    """Writes one attempt into a folder beside its place; :meth:`commit` makes it appear, :meth:`discard` drops it."""
+
+    def __init__(self, runs: Path, name: str, run_key: str) -> None:
+        self._home = runs / name
+        self._run_key = run_key
+        self.path = self._home / f".{run_key}-{os.getpid()}"
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)
+            (self.path / "figures").mkdir(parents=True)
+        except OSError as error:
+            mend = "Choose another workspace with --workspace."
+            raise StoreError(f"The run directory cannot be written: {error}", mend=mend) from None
+
+    def write_spec(self, tree: Mapping[str, Any]) -> None:
+        """Write the resolved config."""
+        (self.path / SPEC).write_text(yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True), "utf-8")
+
+    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Write one line for each epoch."""
+        with (self.path / HISTORY).open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["epoch"])
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def write_forecasts(self, arrays: Mapping[str, Any]) -> None:
+        """Write arrays, compressed."""
+        np.savez_compressed(self.path / FORECASTS, allow_pickle=False, **arrays)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        (self.path / name).write_text(text, "utf-8")
+
+    def commit(self, record: RunRecord) -> StoredRun:
+        """Write the record and the manifest, and rename the folder into its place.
+
+        Where another process took the attempt's number meanwhile, the next one is taken.
+        """
+        while True:
+            record = _with_attempt(record, next_attempt(self._home, self._run_key))
+            _write_json(self.path / RECORD, record.as_values())
+            names = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
+            sums = {name: hash_file(self.path / name) for name in names if name not in _OUTSIDE}
+            _write_json(self.path / MANIFEST, sums)
+            place = self._home / record.folder_name
+            try:
+                self.path.rename(place)
+            except OSError:
+                if not place.exists():
+                    raise
+                continue
+            return StoredRun(place, record)
+
+    def discard(self) -> None:
+        """Drop what was written, and the experiment's folder if nothing else is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            self._home.rmdir()
+            self._home.parent.rmdir()
+
+
+def next_attempt(home: Path, run_key: str) -> int:
+    """Return the number that the next attempt of a run gets."""
+    numbers = [int(path.name.rpartition("-")[2]) for path in home.glob(f"{run_key}-*") if path.is_dir()]
+    return max(numbers, default=0) + 1
+
+
+def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
+    """Return the last finished attempt of a run, or None."""
+    found = [run for run in list_runs(runs, name) if run.record.run_key == run_key and run.record.status == "FINISHED"]
+    return max(found, key=lambda run: run.record.attempt, default=None)
+
+
+def list_runs(runs: Path, name: str | None = None) -> Iterator[StoredRun]:
+    """Yield every readable run, oldest first; a damaged one is passed over (``seqexp doctor`` names it)."""
+    folders = sorted((runs / name if name else runs).glob("*" if name else "*/*"))
+    stored = []
+    for folder in folders:
+        if not folder.name.startswith(".") and (folder / RECORD).is_file():
+            with suppress(StoreError):
+                stored.append(read_run(folder))
+    yield from sorted(stored, key=lambda run: run.record.started)
+
+
+def find_run(word: str, runs: Path) -> StoredRun:
+    """Return the run that a word means: a directory, a run key or the beginning of one, with or without attempt.
+
+    Raises:
+        StoreError: There is none, or more than one run key begins so.
+    """
+    folder = Path(word).expanduser()
+    if (folder / RECORD).is_file():
+        return read_run(folder)
+    found = [run for run in list_runs(runs) if run.path.name.startswith(word)]
+    keys = {run.record.run_key for run in found}
+    if not found:
+        raise StoreError(f"There is no run {word!r} in {runs}.", mend="seqexp list runs shows what there is.")
+    if len(keys) > 1:
+        raise StoreError(f"{len(keys)} runs begin with {word!r}: {', '.join(sorted(keys)[:6])}.", mend="Give more of the key.")
+    finished = [run for run in found if run.record.status == "FINISHED"]
+    return max(finished or found, key=lambda run: (run.record.attempt, run.record.started))
+
+
+def read_run(folder: Path) -> StoredRun:
+    """Read the record of a run directory.
+
+    Raises:
+        StoreError: It is missing, damaged, or written by a later version.
+    """
+    try:
+        values = json.loads((folder / RECORD).read_text("utf-8"))
+        if values.get("schema", 0) > SCHEMA:
+            raise StoreError(f"{folder} was written by a later version of seqexp.", mend="Update seqexp.")
+        return StoredRun(folder.resolve(), RunRecord(**values))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"The record of {folder} cannot be read: {error}") from None
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """Return the files of a run that are missing or differ from its manifest; one without a manifest is damaged."""
+    try:
+        sums = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return [MANIFEST]
+    return [name for name, known in sums.items() if not (folder / name).is_file() or hash_file(folder / name) != known]
+
+
+def published_as(folder: Path) -> dict[str, str]:
+    """Return tracking URI -> MLflow run id of a run."""
+    with suppress(OSError, ValueError):
+        ids: dict[str, str] = json.loads((folder / PUBLISHED).read_text("utf-8"))
+        return ids
+    return {}
+
+
+def note_published(folder: Path, uri: str, run_id: str) -> None:
+    """Note which MLflow run shows a run."""
+    _write_json(folder / PUBLISHED, {**published_as(folder), uri: run_id})
+
+
+def _with_attempt(record: RunRecord, attempt: int) -> RunRecord:
+    return RunRecord(**{**record.as_values(), "attempt": attempt})
+
+
+def _write_json(path: Path, values: Any) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(values, indent=1, allow_nan=False), "utf-8")
+    new.replace(path)

@@ -1,0 +1,45 @@
+"""Start TensorFlow: with as many threads as asked for, and without the lines it prints before its log can be quieted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def start_tensorflow(threads: int | None = None) -> None:
+    """Import TensorFlow and Keras (3 to 5 s the first time in a process).
+
+    Args:
+        threads: Cores it may use, None for all. It counts for the whole process and only at the first start; it changes
+            how long a run takes and nothing else.
+    """
+    if threads is not None:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(name, str(threads))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with _quiet_stderr():
+        import keras
+
+        keras.ops.zeros(()).numpy()  # the first operation prints as well
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hold back what libraries write to file descriptor 2; show it after all if something goes wrong."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,89 @@
+"""A project: a workspace, its config folders, and how requests in it are composed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqexp.assets import shipped_folder
+from seqexp.compose.composer import Composed, Composer
+from seqexp.compose.groups import ConfigGroups
+from seqexp.compose.origin import Setting
+from seqexp.compose.overrides import Request, read_overrides
+from seqexp.compose.workspace import find_workspace, workspace_settings
+from seqexp.errors import ConfigError, Problem
+from seqexp.spec.data import DataSpec
+from seqexp.spec.validate import validate_as
+
+
+@dataclass
+class Project:
+    """Where a person works: everything that a request needs before it is composed."""
+
+    workspace: Path
+    groups: ConfigGroups
+    defaults: list[Setting] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._composer = Composer(self.groups, _count_features)
+
+    @property
+    def runs(self) -> Path:
+        """The folder of run directories."""
+        return self.workspace / "runs"
+
+    def request(self, overrides: Sequence[str]) -> Request:
+        """Read overrides: values and axes."""
+        return read_overrides(overrides, self.groups)
+
+    def compose(self, settings: Sequence[Setting]) -> Composed:
+        """Compose one experiment on top of the workspace's defaults."""
+        return self._composer.compose([*self.defaults, *settings])
+
+    def compose_one(self, overrides: Sequence[str]) -> Composed:
+        """Compose the one experiment that overrides describe.
+
+        Raises:
+            ConfigError: An override has several values, which is a sweep.
+        """
+        request = self.request(overrides)
+        if request.axes:
+            mend = "Use seqexp sweep for several values."
+            problems = [
+                Problem(f"has {len(values)} values, and one run takes one.", key, mend)
+                for key, values in request.axes.items()
+            ]
+            raise ConfigError(problems)
+        return self.compose(request.settings)
+
+
+def open_project(workspace: str | Path | None = None, config_dir: str | Path | None = None) -> Project:
+    """Find the workspace and its config folders: ``--config-dir``, the workspace's ``conf/``, then the shipped one.
+
+    Raises:
+        ConfigError: A folder that was asked for does not exist, or seqexp.yaml is not valid.
+    """
+    folder = find_workspace(workspace)
+    folders = []
+    if config_dir is not None:
+        asked = Path(config_dir).expanduser()
+        if not asked.is_dir():
+            raise ConfigError(f"--config-dir: there is no folder {config_dir}.")
+        folders.append(asked.resolve())
+    own = folder / "conf"
+    if own.is_dir() and own.resolve() != shipped_folder("conf").resolve():
+        folders.append(own)
+    return Project(folder, ConfigGroups(folders), workspace_settings(folder))
+
+
+def _count_features(data: dict[str, Any]) -> int:
+    """Count the columns that ``features: all`` means; 1 where the data section is not valid, which is reported."""
+    from seqexp.data.table import numeric_columns
+
+    try:
+        spec = validate_as(DataSpec, {**data, "name": "data", "n_targets": 1, "n_features": 1})
+    except ConfigError:
+        return 1
+    return len(numeric_columns(spec))
