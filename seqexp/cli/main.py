@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from seqexp.cli.look import check, list_, show
+from seqexp.cli.train import run
 from seqexp.errors import RunFailed, SeqexpError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command("list")(list_)
 app.command()(show)
 app.command()(check)
+app.command()(run)
 
 
 class Stopped(BaseException):

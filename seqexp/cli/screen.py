@@ -62,10 +62,21 @@ def print_json(values: Any) -> None:
     print(json.dumps(values, allow_nan=False))
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """Return a figure as a table shows it.
+def number(value: float | None) -> str:
+    """Return a figure with four digits that count, as a table shows it.
 
-    >>> number(342.4567), number(0.012345), number(None)
-    ('342.5', '0.01235', '-')
+    >>> number(342.4567), number(0.0123456), number(420.0), number(1234567.8), number(None)
+    ('342.5', '0.01235', '420.0', '1,234,568', '-')
     """
-    return "-" if value is None else f"{value:,.{digits}g}" if abs(value) < 10 ** digits else f"{value:,.0f}"
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def share(value: float | None) -> str:
+    """Return a skill or another share, with three decimals.
+
+    >>> share(0.1752), share(-0.5)
+    ('0.175', '-0.500')
+    """
+    return "-" if value is None else f"{value:.3f}"

@@ -6,9 +6,11 @@ it as FINISHED when a process crashes.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,6 +98,7 @@ class MlflowStore:
         """
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
@@ -190,7 +193,8 @@ class MlflowStore:
             outputs=Schema([TensorSpec(np.dtype("float32"), model.output_shape)]),
         )
         logged = self._client.create_logged_model(experiment_id, name=model.name, source_run_id=run_id)
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*input example was not provided")
             folder = Path(scratch) / "model"
             mlflow.pyfunc.save_model(
                 folder,

@@ -1,0 +1,115 @@
+"""Runs beside each other: one block for what may be compared, ordered by validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqexp.compose.tree import leaves
+from seqexp.store.run_dir import StoredRun
+
+_UNTOLD = ("tracking", "topology.contract", "topology.layers", "data.n_", "timesteps", "output_length", "name")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: a run or a baseline.
+
+    Attributes:
+        label: What sets the run apart from its neighbours, or the baseline's name.
+        metrics: ``val/mae``, ``test/mae`` ... as far as they are known.
+        rank: From 1 among the runs of its block, None for a baseline and where there is no validation.
+        run: The run; None for a baseline.
+    """
+
+    label: str
+    metrics: dict[str, float]
+    rank: int | None = None
+    run: StoredRun | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Runs that forecast the same steps of the same data; only these are ranked against each other."""
+
+    data: str
+    targets: tuple[str, ...]
+    output_length: int
+    alignment: str
+    windows: dict[str, int]
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """What the runs of the block have in common."""
+        steps = f"{self.output_length} step{'s' if self.output_length > 1 else ''}"
+        lie = {"future": "after the input", "next": "each one step ahead", "same": "of the input itself"}[self.alignment]
+        windows = " and ".join(f"{self.windows.get(split, 0)} {split}" for split in ("validation", "test"))
+        return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} windows)"
+
+
+def build_leaderboard(runs: Iterable[StoredRun]) -> list[Block]:
+    """Sort finished runs into blocks, each ordered by its validation MAE, baselines in their place among the runs.
+
+    Test figures stand beside and order nothing. Of several attempts at one run the last counts.
+    """
+    latest = {run.record.run_key: run for run in runs if run.record.status == "FINISHED"}
+    grouped: dict[tuple[Any, ...], list[StoredRun]] = {}
+    for run in latest.values():
+        grouped.setdefault(_block_key(run), []).append(run)
+    return [_block(members) for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])]
+
+
+def _block_key(run: StoredRun) -> tuple[Any, ...]:
+    spec, data = run.spec, run.record.data
+    windows = data["windows"]
+    return (
+        spec["data"]["name"],
+        tuple(data["targets"]),
+        spec["output_length"],
+        spec["topology"]["contract"]["alignment"],
+        windows["validation"],
+        windows["test"],
+        tuple(data["bounds"]["test"]),
+    )
+
+
+def _block(members: Sequence[StoredRun]) -> Block:
+    labels = _labels(members)
+    ranked = all("val/mae" in run.record.metrics for run in members)
+    order = sorted(zip(members, labels, strict=True), key=lambda pair: _sort_key(pair[0].record.metrics, pair[1]))
+    rows = [
+        Row(label, run.record.metrics, rank if ranked else None, run) for rank, (run, label) in enumerate(order, start=1)
+    ]
+    rows += _baseline_rows(members[0])
+    rows.sort(key=lambda row: _sort_key(row.metrics, row.label))
+    name, targets, output_length, alignment, *_ = _block_key(members[0])
+    return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows))
+
+
+def _sort_key(metrics: dict[str, float], label: str) -> tuple[float, str]:
+    return metrics.get("val/mae", float("inf")), label
+
+
+def _baseline_rows(run: StoredRun) -> list[Row]:
+    found: dict[str, dict[str, float]] = {}
+    for name, value in run.record.baselines.items():
+        prefix, _, rest = name.partition("baseline/")
+        baseline, _, metric = rest.partition("/")
+        found.setdefault(baseline, {})[f"{prefix or 'test/'}{metric}"] = value
+    return [Row(baseline.replace("_", " "), metrics) for baseline, metrics in found.items()]
+
+
+def _labels(members: Sequence[StoredRun]) -> list[str]:
+    """Name each run by its topology and input length, and by whatever else differs inside the block."""
+    flat = [dict(leaves(run.spec)) for run in members]
+    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(_UNTOLD))
+    varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
+    told = [key for key in varied if not key.startswith("topology.name") and any(key in values for values in flat)]
+    named = [f"{values['topology.name']} {values['timesteps']}->{values['output_length']}" for values in flat]
+    same = {name: {str({k: v.get(k) for k in told}) for v, n in zip(flat, named, strict=True) if n == name} for name in named}
+    return [
+        " ".join([name, *(f"{key.split('.')[-1]}={values[key]}" for key in told if key in values)]) if len(same[name]) > 1 else name
+        for name, values in zip(named, flat, strict=True)
+    ]

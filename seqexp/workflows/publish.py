@@ -1,0 +1,162 @@
+"""Show a recorded run in MLflow. The run directory is the truth; this can be repeated at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from seqexp.compose.tree import leaves
+from seqexp.spec.settings import TrackingSpec
+from seqexp.store.environment import package_versions
+from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection
+from seqexp.store.run_dir import FIGURE, FORECASTS, HISTORY, MODEL, RECORD, SPEC, StoredRun, note_published, published_as
+
+LOADER = "seqexp.workflows.serving"
+_HISTORY_ONLY = {"epoch", "time"}
+
+
+def tracking_uri(tracking: TrackingSpec, workspace: Path) -> str:
+    """Return where runs are shown: the config (an override, then seqexp.yaml), the environment, or the workspace."""
+    return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace / 'mlflow.db'}"
+
+
+class Publisher:
+    """Shows runs in one MLflow store, which is opened when the first run is sent."""
+
+    def __init__(self, uri: str, workspace: Path) -> None:
+        self.uri = uri
+        self._workspace = workspace
+        self._store: MlflowStore | None = None
+
+    @property
+    def store(self) -> MlflowStore:
+        """The store, opened.
+
+        Raises:
+            StoreError: It cannot be opened or reached.
+        """
+        if self._store is None:
+            self._store = MlflowStore(self.uri, self._workspace / "mlartifacts")
+        return self._store
+
+    def publish(self, run: StoredRun, *, with_model: bool, tags: dict[str, str] | None = None) -> str:
+        """Show a run and return its MLflow run id; one that is shown already is left alone.
+
+        Raises:
+            StoreError: The store cannot be reached; the run directory is complete all the same.
+        """
+        if known := published_as(run.path).get(self.uri):
+            return known
+        with _model_of(run, with_model) as model:
+            run_id = self.store.publish(_projection(run, self._workspace, model, tags or {}))
+        note_published(run.path, self.uri, run_id)
+        return run_id
+
+    def add_model(self, run: StoredRun) -> None:
+        """Log the model of a run that was published without it."""
+        with _model_of(run, True) as model:
+            if model is not None:
+                self.store.add_model(run.record.name, published_as(run.path)[self.uri], model)
+
+
+def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags: dict[str, str]) -> Projection:
+    record, spec = run.record, run.spec
+    git = record.environment.get("git", {})
+    extra = {"topology": spec["topology"]["name"], "data": spec["data"]["name"]}
+    if record.error:
+        extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
+    if git:
+        extra["mlflow.source.git.commit"] = git["commit"]
+    files = {RECORD: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
+    return Projection(
+        experiment=record.name,
+        run_name=f"{record.title} {record.run_key[:6]}-{record.attempt}",
+        identity={
+            "run_key": record.run_key,
+            "attempt": str(record.attempt),
+            "workspace": hashlib.sha256(str(workspace).encode()).hexdigest()[:12],
+        },
+        status=record.status,
+        started=_ms(record.started),
+        ended=_ms(record.ended),
+        params={_plain_key(key): str(value) for key, value in leaves(spec) if not key.startswith("tracking")},
+        points=list(_points(run)),
+        tags={**spec["tracking"]["tags"], **tags, **extra, "mlflow.source.name": "seqexp"},
+        note=_note(run, spec),
+        files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()},
+        model=model,
+    )
+
+
+def _points(run: StoredRun) -> Iterator[Point]:
+    for row in run.history:
+        for name, value in row.items():
+            if name not in _HISTORY_ONLY and value == value and abs(value) != float("inf"):
+                yield Point(name, value, int(row["epoch"]), _ms(row["time"]))
+    ended = _ms(run.record.ended)
+    for name, value in {**run.record.metrics, **run.record.baselines}.items():
+        yield Point(name, value, 0, ended)
+    for name, values in run.record.steps.items():
+        for step, known in enumerate(values, start=1):
+            if known is not None:
+                yield Point(name, known, step, ended)
+    for stage, seconds in run.record.timings.items():
+        yield Point(f"seconds/{stage}", seconds, 0, ended)
+
+
+@contextmanager
+def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
+    """Gather what a model needs to be loaded from MLflow: the network, and the spec and record with the scaling."""
+    if not wanted or not (run.path / MODEL).is_file():
+        yield None
+        return
+    spec, data = run.spec, run.record.data
+    versions = package_versions()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "run"
+        folder.mkdir()
+        for name in (MODEL, SPEC, RECORD):
+            shutil.copy(run.path / name, folder)
+        yield LoggedModel(
+            name=spec["topology"]["name"],
+            folder=folder,
+            loader_module=LOADER,
+            input_shape=(-1, spec["timesteps"], len(data["features"])),
+            output_shape=(-1, spec["output_length"], len(data["targets"])),
+            requirements=[f"{name}=={versions[name]}" for name in ("seqexp", "tensorflow", "keras", "numpy")],
+        )
+
+
+def _note(run: StoredRun, spec: dict[str, Any]) -> str:
+    """Return the note of a run: what it is, what came out, and how to get it again."""
+    record = run.record
+    lines = [f"**{record.title}** on `{spec['data']['name']}`, {record.status}", ""]
+    if record.error:
+        lines += [f"{record.error['reason']}: {record.error['message']}", ""]
+    if record.metrics:
+        rows = {"model": {name.split("/")[1]: value for name, value in record.metrics.items() if name.startswith("test/")}}
+        for name, value in record.baselines.items():
+            if name.startswith("baseline/"):
+                _, baseline, metric = name.split("/")
+                rows.setdefault(baseline, {})[metric] = value
+        names = [name for name in ("mae", "rmse", "mase", "skill") if any(name in row for row in rows.values())]
+        lines += ["| test | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+        for row, values in rows.items():
+            cells = (f"{values[name]:.5g}" if name in values else "" for name in names)
+            lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    lines += ["", f"Run directory: `runs/{record.name}/{record.folder_name}`"]
+    return "\n".join(lines)
+
+
+def _plain_key(key: str) -> str:
+    return key.replace("[", ".").replace("]", "")
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
