@@ -11,7 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from seqexp.cli.look import check, list_, show
-from seqexp.cli.train import run
+from seqexp.cli.train import demo, run, sweep
+from seqexp.cli.use import doctor, predict, ui
 from seqexp.errors import RunFailed, SeqexpError
 
 app = typer.Typer(
@@ -27,6 +28,11 @@ app.command("list")(list_)
 app.command()(show)
 app.command()(check)
 app.command()(run)
+app.command()(sweep)
+app.command()(predict)
+app.command()(ui)
+app.command()(demo)
+app.command()(doctor)
 
 
 class Stopped(BaseException):

@@ -51,14 +51,15 @@ def print_sweep(result: SweepResult) -> None:
         console.print(make_table(("failed", "reason", "message"), rows))
         console.print()
     done = sum(outcome.was_done for outcome in result.outcomes)
-    words = [f"{len(result.outcomes) - done} run", f"{done} done before" if done else "", f"{len(failed)} failed" if failed else ""]
+    words = [f"{len(result.outcomes) - done} runs", f"{done} done before" if done else "", f"{len(failed)} failed" if failed else ""]
     console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. Ordered by validation MAE.")
 
 
 def print_block(block: Block) -> None:
     """Print one block of the leaderboard."""
-    rows = [_cells(row) for row in block.rows]
-    results().print(make_table(_COLUMNS, rows, title=block.title, numbers=2))
+    console = results()
+    console.print(Text(block.title, style="bold"), soft_wrap=True)
+    console.print(make_table(_COLUMNS, [_cells(row) for row in block.rows], numbers=2))
 
 
 def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:

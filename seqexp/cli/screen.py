@@ -32,9 +32,9 @@ def progress() -> Console:
     return Console(stderr=True, width=_width(sys.stderr), highlight=False)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", numbers: int = 99) -> Table:
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 99) -> Table:
     """Return a table; columns from the ``numbers``-th on stand to the right."""
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position >= numbers else "left", header_style="bold", overflow="fold")
     for row in rows:

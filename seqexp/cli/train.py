@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from seqexp.cli.options import ConfigDir, Json, Overrides, Workspace
+from seqexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from seqexp.workflows.project import Project
     from seqexp.workflows.requests import RunOutcome
 
 Force = Annotated[bool, typer.Option("--force", help="Run again what was run before, as a new attempt.")]
@@ -51,6 +55,71 @@ def run(
     _exit_if_failed([outcome])
 
 
-def _exit_if_failed(outcomes: list[RunOutcome] | Any) -> None:
+def sweep(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="A study (file or shipped name) and overrides; several values make an axis.", metavar="[STUDY] [KEY=VALUES]..."),
+    ] = None,
+    force: Force = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
+    json: Json = False,
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Run every combination of several values, or a study, and compare the runs.
+
+    Axes need no quotes: topology=all, timesteps=7,14, seed=0..9. Hydra's grammar works too: 'topology=glob(many*)'.
+
+    [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep eight_topologies  |  seqexp sweep my_study.yaml seed=0..4
+    """
+    from seqexp.workflows.project import open_project
+
+    _sweep(open_project(workspace, config_dir), words or [], force=force, fail_fast=fail_fast, json=json)
+
+
+def demo(
+    workspace: Workspace = None,
+    force: Force = False,
+) -> None:
+    """Train all eight topologies on a household's daily electricity and compare them with naive forecasts.
+
+    About a minute on two cores; nothing is downloaded. [bold]Example:[/]  seqexp demo
+    """
+    from seqexp.cli.screen import results
+    from seqexp.workflows.project import open_project
+
+    project = open_project(workspace)
+    results().print("Eight ways to connect input and output lengths, trained on 1,440 days of one household's electricity.\n")
+    _sweep(project, ["eight_topologies"], force=force, fail_fast=False, json=False)
+    results().print(f"\nOpen the runs in the MLflow UI:  [bold]{_ui_command()}[/]", soft_wrap=True)
+
+
+def _sweep(project: Project, words: list[str], *, force: bool, fail_fast: bool, json: bool) -> None:
+    from seqexp.cli import reports
+    from seqexp.cli.bar import BarReporter
+    from seqexp.cli.screen import print_json, progress
+    from seqexp.workflows.plan import plan_sweep
+    from seqexp.workflows.sweep import run_sweep
+
+    plan = plan_sweep(project, words)
+    if plan.question:
+        progress().print(plan.question, style="bold")
+    if not plan.points:
+        raise ConfigError([Problem(point.reason, key=point.label) for point in plan.left_out])
+    result = run_sweep(project, plan, force=force, fail_fast=fail_fast, reporter=BarReporter(len(plan.points)))
+    reports.print_warnings(result.outcomes)
+    if json:
+        print_json(result.as_values())
+    else:
+        reports.print_sweep(result)
+    _exit_if_failed(result.outcomes)
+
+
+def _ui_command() -> str:
+    """Return the command that opens the UI from where the person stands: make's, in a checkout."""
+    return "make ui" if os.environ.get("MAKELEVEL") else "seqexp ui"
+
+
+def _exit_if_failed(outcomes: Sequence[RunOutcome]) -> None:
     if any(outcome.stored.record.status != "FINISHED" for outcome in outcomes):
         raise typer.Exit(1)

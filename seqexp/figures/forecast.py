@@ -42,6 +42,7 @@ def draw_forecast(
         metric: What the errors are, at the axis.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.dates import ConciseDateFormatter
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 6), dpi=110, layout="constrained")
@@ -57,8 +58,7 @@ def draw_forecast(
     above.set_ylabel(target)
     above.legend(frameon=False, ncols=2, loc="upper right")
     if np.issubdtype(steps_WN.dtype, np.datetime64):
-        figure.autofmt_xdate(rotation=0, ha="center")
-        above.xaxis.set_tick_params(labelbottom=True)
+        above.xaxis.set_major_formatter(ConciseDateFormatter(above.xaxis.get_major_locator()))
     horizon = np.arange(1, length + 1)
     for order, (name, errors) in enumerate(step_errors.items()):
         color, width = (_MODEL, 2) if not order else (_NAIVE, 1.5)

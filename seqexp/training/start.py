@@ -23,8 +23,10 @@ def start_tensorflow(threads: int | None = None) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _quiet_stderr():
         import keras
+        import tensorflow as tf
 
         keras.ops.zeros(()).numpy()  # the first operation prints as well
+    tf.get_logger().setLevel("ERROR")  # it warns of retracing when one process trains several models
 
 
 @contextmanager

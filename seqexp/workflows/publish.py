@@ -16,6 +16,7 @@ from seqexp.spec.settings import TrackingSpec
 from seqexp.store.environment import package_versions
 from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection
 from seqexp.store.run_dir import FIGURE, FORECASTS, HISTORY, MODEL, RECORD, SPEC, StoredRun, note_published, published_as
+from seqexp.workflows.project import Project
 
 LOADER = "seqexp.workflows.serving"
 _HISTORY_ONLY = {"epoch", "time"}
@@ -24,6 +25,12 @@ _HISTORY_ONLY = {"epoch", "time"}
 def tracking_uri(tracking: TrackingSpec, workspace: Path) -> str:
     """Return where runs are shown: the config (an override, then seqexp.yaml), the environment, or the workspace."""
     return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace / 'mlflow.db'}"
+
+
+def default_tracking_uri(project: Project) -> str:
+    """Return where a project's runs are shown when no override says otherwise."""
+    asked = next((str(s.value) for s in reversed(project.defaults) if s.key == "tracking.uri"), None)
+    return tracking_uri(TrackingSpec(uri=asked), project.workspace)
 
 
 class Publisher:

@@ -1,0 +1,39 @@
+"""Declarative experiments for sequence models.
+
+>>> import seqexp
+>>> run = seqexp.run(["topology=vector_output", "training.epochs=5"])   # doctest: +SKIP
+>>> run.metrics["test/mae"], run.baselines["baseline/persistence/mae"]  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqexp.errors import SeqexpError
+    from seqexp.workflows.load import Run
+    from seqexp.workflows.python_api import Sweep, load, run, sweep
+
+__all__ = ["Run", "SeqexpError", "Sweep", "load", "run", "sweep"]
+
+_HOMES = {
+    "Run": "seqexp.workflows.load",
+    "SeqexpError": "seqexp.errors",
+    "Sweep": "seqexp.workflows.python_api",
+    "load": "seqexp.workflows.python_api",
+    "run": "seqexp.workflows.python_api",
+    "sweep": "seqexp.workflows.python_api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: ``import seqexp`` itself costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seqexp' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,93 @@
+"""The verbs that use what was recorded: predict, ui, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from seqexp.cli.options import Json, Workspace
+
+
+def predict(
+    run: Annotated[str, typer.Argument(help="A run directory, a run key or the beginning of one.", metavar="RUN")],
+    input_: Annotated[Optional[Path], typer.Option("--input", help="CSV or Parquet with the run's columns; default: the run's own data.")] = None,  # noqa: UP045
+    output: Annotated[Optional[Path], typer.Option("--output", help="The CSV to write; default: stdout.")] = None,  # noqa: UP045
+    workspace: Workspace = None,
+) -> None:
+    """Forecast the steps after the last row of a table, in source units.
+
+    [bold]Example:[/]  seqexp predict 1087496929e3 --input new.csv --output forecast.csv
+    """
+    from seqexp.cli.screen import progress
+    from seqexp.errors import DataError
+    from seqexp.store.run_dir import find_run
+    from seqexp.workflows.predict import predict as forecast
+    from seqexp.workflows.project import open_project
+
+    if output is not None and not output.resolve().parent.is_dir():
+        raise DataError(f"--output: there is no folder {output.parent}.", mend="Make it first.")
+    table = forecast(find_run(run, open_project(workspace).runs), input_)
+    text = table.to_csv(index=False)
+    if output is None:
+        print(text, end="")
+        return
+    output.write_text(text, "utf-8")
+    progress().print(f"{len(table)} steps written to {output}.")
+
+
+def ui(
+    port: Annotated[int, typer.Option("--port", help="The first port to try.", min=1, max=65_485)] = 5000,
+    workspace: Workspace = None,
+) -> None:
+    """Open the MLflow UI on the workspace's store, for this machine only; Ctrl-C ends it.
+
+    [bold]Example:[/]  seqexp ui --port 5001
+    """
+    from seqexp.cli.screen import progress, results
+    from seqexp.store.mlflow_ui import HOST, free_port, start_ui
+    from seqexp.workflows.project import open_project
+    from seqexp.workflows.publish import default_tracking_uri
+
+    project = open_project(workspace)
+    uri = default_tracking_uri(project)
+    if uri.startswith(("http://", "https://")):
+        results().print(f"The runs are on a server: {uri}", soft_wrap=True)
+        return
+    port = free_port(port)
+    progress().print("Starting the MLflow UI (10 to 30 s) ...")
+    server = start_ui(uri, port)
+    results().print(f"MLflow UI: [bold]http://{HOST}:{port}[/]   Ctrl-C ends it.")
+    try:
+        server.communicate()
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def doctor(
+    runs: Annotated[bool, typer.Option("--runs", help="Hold every file of every run against its manifest.")] = False,
+    json: Json = False,
+    workspace: Workspace = None,
+) -> None:
+    """Say what is installed, where runs and store are, and whether anything is broken.
+
+    [bold]Example:[/]  seqexp doctor --runs
+    """
+    from dataclasses import asdict
+
+    from rich.text import Text
+
+    from seqexp.cli.screen import make_table, print_json, results
+    from seqexp.workflows.doctor import examine
+    from seqexp.workflows.project import open_project
+
+    findings = list(examine(open_project(workspace), runs=runs))
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        rows = [(f.subject, Text(f.text, style="" if f.is_well else "bold red")) for f in findings]
+        results().print(make_table(("", ""), rows))
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(1)

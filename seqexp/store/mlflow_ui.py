@@ -1,0 +1,51 @@
+"""The MLflow UI on a local store: on this machine only, with one worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+
+from seqexp.errors import StoreError
+from seqexp.store.mlflow_store import QUIET
+
+HOST = "127.0.0.1"
+_SLOWEST_START = 120  # seconds
+
+
+def free_port(wanted: int) -> int:
+    """Return the port wanted, or the next one that nothing listens on."""
+    for port in range(wanted, wanted + 50):
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex((HOST, port)) != 0:
+                return port
+    raise StoreError(f"Every port from {wanted} to {wanted + 49} is taken.", mend="Name a free one: --port 6000.")
+
+
+def start_ui(uri: str, port: int) -> subprocess.Popen[bytes]:
+    """Start the server and wait until it answers (10 to 30 s).
+
+    Raises:
+        StoreError: It ended, or does not answer.
+    """
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    command += ["--workers", "1", "--allowed-hosts", f"localhost:{port},{HOST}:{port}"]
+    quiet = {**QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    # MLflow logs every request to stderr: only what it says when it fails to start is worth showing.
+    server = subprocess.Popen(command, env={**quiet, **os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    began = time.monotonic()
+    while time.monotonic() - began < _SLOWEST_START:
+        if server.poll() is not None:
+            said = (server.stderr.read() if server.stderr else b"").decode(errors="replace").strip()
+            raise StoreError(f"The MLflow UI did not start: {said.splitlines()[-1] if said else server.returncode}")
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2):
+                return server
+        except OSError:
+            time.sleep(0.3)
+    server.terminate()
+    raise StoreError(f"The MLflow UI does not answer after {_SLOWEST_START} s.")

@@ -1,0 +1,81 @@
+"""Is everything here that seqexp needs, and is what was recorded still whole?"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqexp.errors import StoreError
+from seqexp.spec.catalogue import load_catalogue
+from seqexp.store.environment import package_versions
+from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
+from seqexp.workflows.project import Project
+from seqexp.workflows.publish import default_tracking_uri
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    subject: str
+    text: str
+    is_well: bool = True
+
+
+def examine(project: Project, *, runs: bool = False) -> Iterator[Finding]:
+    """Yield what there is to know about versions, machine, workspace and store.
+
+    Args:
+        project: Where to look.
+        runs: Hold every file of every run against its manifest too.
+    """
+    versions = package_versions()
+    for name, version in versions.items():
+        yield Finding(name, version)
+    for name in ("tensorflow", "keras", "mlflow", "hydra-core"):
+        if name not in versions:
+            yield Finding(name, "is not installed", is_well=False)
+    described = load_catalogue()["keras"]
+    if versions.get("keras") != described:
+        yield Finding("catalogue", f"was made from Keras {described}; arguments new in {versions.get('keras')} are not known")
+    yield Finding("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    yield Finding("workspace", str(project.workspace), os.access(project.workspace, os.W_OK))
+    if not os.access(project.workspace, os.W_OK):
+        yield Finding("workspace", "cannot be written to", is_well=False)
+    yield Finding("config", ", ".join(str(folder) for folder in project.groups.folders))
+    yield _store(project)
+    yield from _runs(project.runs, thorough=runs)
+
+
+def _store(project: Project) -> Finding:
+    uri = default_tracking_uri(project)
+    if uri.startswith("sqlite:///") and not Path(uri[len("sqlite:///") :]).exists():
+        return Finding("MLflow store", f"{uri} (made by the first run)")
+    try:
+        MlflowStore(uri, project.workspace / "mlartifacts")
+    except StoreError as error:
+        return Finding("MLflow store", str(error), is_well=False)
+    return Finding("MLflow store", uri)
+
+
+def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
+    found = list(list_runs(runs))
+    ended = [run.record.status for run in found]
+    counts = ", ".join(f"{ended.count(status)} {status}" for status in ("FINISHED", "FAILED", "KILLED") if status in ended)
+    yield Finding("runs", f"{len(found)}{f' ({counts})' if counts else ''} in {runs}")
+    for folder in sorted(runs.glob("*/.*-*")):
+        yield Finding("left over", f"{folder} (a run that was cut off; delete it)", is_well=False)
+    for folder in sorted(path for path in runs.glob("*/*") if path.is_dir() and not path.name.startswith(".")):
+        try:
+            read_run(folder)
+        except StoreError as error:
+            yield Finding("damaged", str(error), is_well=False)
+            continue
+        if thorough and (names := damaged_files(folder)):
+            yield Finding("damaged", f"{folder}: {', '.join(names)}; run it again with --force", is_well=False)
+    if thorough:
+        yield Finding("checked", f"every file of {len(list(runs.glob(f'*/*/{RECORD}')))} runs against its manifest")

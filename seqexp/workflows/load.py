@@ -1,0 +1,85 @@
+"""A recorded run as an object, for notebooks and scripts."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.validate import validate
+from seqexp.store.record import RunRecord
+from seqexp.store.run_dir import MODEL, StoredRun
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+
+class Run:
+    """One attempt of one run, read from its directory when asked for."""
+
+    def __init__(self, stored: StoredRun, mlflow_run_id: str | None = None) -> None:
+        self._stored = stored
+        self.mlflow_run_id = mlflow_run_id
+
+    def __repr__(self) -> str:
+        known = f", val/mae={self.metrics['val/mae']:.4g}" if "val/mae" in self.metrics else ""
+        return f"<Run {self._stored.path.name} {self.record.title}: {self.status}{known}>"
+
+    @property
+    def run_dir(self) -> Path:
+        """The run directory."""
+        return self._stored.path
+
+    @property
+    def record(self) -> RunRecord:
+        """Everything that was noted about the run."""
+        return self._stored.record
+
+    @property
+    def status(self) -> str:
+        """FINISHED, FAILED or KILLED."""
+        return self.record.status
+
+    @property
+    def run_key(self) -> str:
+        """The fingerprint of what affects the result."""
+        return self.record.run_key
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """``val/mae``, ``test/mae``, ``test/skill`` ..., in source units."""
+        return self.record.metrics
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """``baseline/persistence/mae`` (test), ``val/baseline/...``, on the same windows."""
+        return self.record.baselines
+
+    @cached_property
+    def spec(self) -> ExperimentSpec:
+        """The resolved config."""
+        return validate(self._stored.spec)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row for each epoch."""
+        import pandas as pd
+
+        return pd.DataFrame(self._stored.history)
+
+    @cached_property
+    def forecasts(self) -> dict[str, Any]:
+        """The test forecasts: ``true``, ``forecast`` and ``baseline_*``, each (windows, steps, targets)."""
+        return self._stored.forecasts
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The trained model, in scaled units; loaded with safe mode on."""
+        from seqexp.training.start import start_tensorflow
+
+        start_tensorflow()
+        from seqexp.models.forecast import load_model
+
+        return load_model(self.run_dir / MODEL)

@@ -1,0 +1,90 @@
+"""The verbs from Python: what ``seqexp run``, ``seqexp sweep`` and the reading of a run are on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqexp.store.run_dir import find_run
+from seqexp.workflows.load import Run
+from seqexp.workflows.plan import LeftOut, plan_sweep
+from seqexp.workflows.project import open_project
+from seqexp.workflows.requests import request_run
+from seqexp.workflows.sweep import run_sweep
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of a sweep, and the points that were left out."""
+
+    runs: list[Run]
+    skipped: list[LeftOut]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+
+def run(
+    overrides: Sequence[str] = (),
+    *,
+    force: bool = False,
+    workspace: str | Path | None = None,
+    config_dir: str | Path | None = None,
+) -> Run:
+    """Train one experiment and record it, or return the stored run if it was run before.
+
+    Args:
+        overrides: As on the command line: ``["topology=vector_output", "training.epochs=5"]``.
+        force: Run it again, as a new attempt.
+        workspace: The folder of runs; by default as on the command line.
+        config_dir: A folder with config groups of your own.
+
+    Returns:
+        The run; ``run.status`` says whether it finished.
+
+    Raises:
+        SeqexpError: The request is wrong; nothing is recorded.
+    """
+    project = open_project(workspace, config_dir)
+    outcome = request_run(project, project.compose_one(overrides).spec, force=force)
+    return Run(outcome.stored, outcome.mlflow_run_id)
+
+
+def sweep(
+    words: Sequence[str],
+    *,
+    force: bool = False,
+    workspace: str | Path | None = None,
+    config_dir: str | Path | None = None,
+) -> Sweep:
+    """Run every combination of several values, or a study.
+
+    Args:
+        words: ``["topology=all", "timesteps=7,14"]``, or a study and overrides.
+        force: Run again what was run before.
+        workspace: The folder of runs; by default as on the command line.
+        config_dir: A folder with config groups of your own.
+
+    Raises:
+        SeqexpError: The request is wrong.
+    """
+    project = open_project(workspace, config_dir)
+    result = run_sweep(project, plan_sweep(project, words), force=force)
+    return Sweep([Run(outcome.stored, outcome.mlflow_run_id) for outcome in result.outcomes], result.skipped)
+
+
+def load(run: str | Path, *, workspace: str | Path | None = None) -> Run:
+    """Read a recorded run.
+
+    Args:
+        run: Its directory, its run key, or the beginning of one.
+        workspace: Where to look for a run key.
+
+    Raises:
+        StoreError: There is no such run.
+    """
+    return Run(find_run(str(run), open_project(workspace).runs))
