@@ -48,7 +48,9 @@ class BarReporter(Reporter):
     def epoch(self, event: EpochEvent) -> None:
         """Move the bar."""
         if self._bar is not None:
-            losses = "  ".join(f"{name} {event.values[name]:.4f}" for name in ("train/loss", "val/loss") if name in event.values)
+            losses = "  ".join(
+                f"{name} {event.values[name]:.4f}" for name in ("train/loss", "val/loss") if name in event.values
+            )
             self._bar.update(self._task, completed=event.epoch, losses=losses)
 
     def skipped(self) -> None:

@@ -60,7 +60,10 @@ def _shown_arguments(arguments: dict[str, Any]) -> Iterator[str]:
     needed = [name for name, described in arguments.items() if "default" not in described]
     yield from needed
     for name, described in arguments.items():
-        regular = not name.endswith(("_constraint", "_regularizer", "_initializer")) and name not in {"name", "trainable"}
+        regular = not name.endswith(("_constraint", "_regularizer", "_initializer")) and name not in {
+            "name",
+            "trainable",
+        }
         if name not in needed and regular:
             yield f"{name}={described['default']}"
 
@@ -79,7 +82,9 @@ def _print_arguments(console: Console, section: str, name: str) -> None:
 def _print_studies(console: Console, project: Project) -> None:
     from seqexp.compose.study import find_study, read_study, study_names
 
-    rows = [(name, read_study(path, project.groups).spec.question) for name in study_names() if (path := find_study(name))]
+    rows = [
+        (name, read_study(path, project.groups).spec.question) for name in study_names() if (path := find_study(name))
+    ]
     console.print(make_table(("study", "question"), rows))
 
 

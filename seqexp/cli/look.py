@@ -23,7 +23,9 @@ class Kind(StrEnum):
 
 
 def list_(
-    kind: Annotated[Optional[Kind], typer.Argument(help="What to list; everything but layers and runs if left out.")] = None,  # noqa: UP045
+    kind: Annotated[
+        Kind | None, typer.Argument(help="What to list; everything but layers and runs if left out.")
+    ] = None,
     name: Annotated[Optional[str], typer.Argument(help="One layer or optimizer, with all its arguments.")] = None,  # noqa: UP045
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
@@ -63,13 +65,15 @@ def show(
 
 def check(
     overrides: Overrides = None,
-    build: Annotated[bool, typer.Option("--build/--no-build", help="Build the Keras model too (imports TensorFlow).")] = True,
+    build: Annotated[
+        bool, typer.Option("--build/--no-build", help="Build the Keras model too (imports TensorFlow).")
+    ] = True,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Check an experiment: its config, its data, and the shapes of its layers.
 
-    [bold]Examples:[/]  seqexp check topology=encoder_decoder timesteps=14 output_length=7  |  seqexp check data=co2 --no-build
+    [bold]Examples:[/]  seqexp check topology=encoder_decoder timesteps=14  |  seqexp check data=co2 --no-build
     """
     from seqexp.cli.screen import make_table, results
     from seqexp.workflows.check import check_data, check_layers

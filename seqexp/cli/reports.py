@@ -27,7 +27,9 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
     if outcome.was_done:
         console.print("[yellow]Already done[/]; this is the stored result. --force repeats it.\n")
     if record.status != "FINISHED":
-        progress().print(f"[bold red]{record.status}[/] ({record.error['reason']}): {record.error['message']}", soft_wrap=True)
+        progress().print(
+            f"[bold red]{record.status}[/] ({record.error['reason']}): {record.error['message']}", soft_wrap=True
+        )
     for block in build_leaderboard([outcome.stored]):
         print_block(block)
         console.print()
@@ -51,8 +53,17 @@ def print_sweep(result: SweepResult) -> None:
         console.print(make_table(("failed", "reason", "message"), rows))
         console.print()
     done = sum(outcome.was_done for outcome in result.outcomes)
-    words = [f"{len(result.outcomes) - done} runs", f"{done} done before" if done else "", f"{len(failed)} failed" if failed else ""]
-    console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. Ordered by validation MAE.")
+    words = [
+        f"{len(result.outcomes) - done} runs",
+        f"{done} done before" if done else "",
+        f"{len(failed)} failed" if failed else "",
+    ]
+    console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(result)}")
+
+
+def _order(result: SweepResult) -> str:
+    ranked = any("val/mae" in outcome.stored.record.metrics for outcome in result.outcomes)
+    return "Ordered by validation MAE." if ranked else "Without a validation split nothing is ranked."
 
 
 def print_block(block: Block) -> None:
@@ -66,7 +77,9 @@ def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:
     """Print that a quick run came through."""
     console = results()
     known = ", ".join(f"{name} {number(metrics[name])}" for name in ("val/mae", "test/mae") if name in metrics)
-    console.print(f"{title_of(spec)} trains and forecasts: one epoch on a few windows gave {known}. Nothing was recorded.")
+    console.print(
+        f"{title_of(spec)} trains and forecasts: one epoch on a few windows gave {known}. Nothing was recorded."
+    )
 
 
 def print_warnings(outcomes: Sequence[RunOutcome]) -> None:

@@ -36,7 +36,9 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numb
     """Return a table; columns from the ``numbers``-th on stand to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position >= numbers else "left", header_style="bold", overflow="fold")
+        table.add_column(
+            column, justify="right" if position >= numbers else "left", header_style="bold", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row))
     return table

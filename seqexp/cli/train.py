@@ -20,7 +20,9 @@ Force = Annotated[bool, typer.Option("--force", help="Run again what was run bef
 
 def run(
     overrides: Overrides = None,
-    quick: Annotated[bool, typer.Option("--quick", help="One epoch on a few windows, not recorded: does it work?")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One epoch on a few windows, not recorded: does it work?")
+    ] = False,
     force: Force = False,
     json: Json = False,
     workspace: Workspace = None,
@@ -28,7 +30,7 @@ def run(
 ) -> None:
     """Train one experiment, compare it with the baselines, and record it.
 
-    [bold]Examples:[/]  seqexp run topology=encoder_decoder timesteps=14 output_length=7  |  seqexp run data=co2 timesteps=52 --quick
+    [bold]Examples:[/]  seqexp run topology=encoder_decoder timesteps=14  |  seqexp run data=co2 timesteps=52 --quick
     """
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
@@ -58,7 +60,10 @@ def run(
 def sweep(
     words: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="A study (file or shipped name) and overrides; several values make an axis.", metavar="[STUDY] [KEY=VALUES]..."),
+        typer.Argument(
+            help="A study (file or shipped name) and overrides; several values make an axis.",
+            metavar="[STUDY] [KEY=VALUES]...",
+        ),
     ] = None,
     force: Force = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
@@ -70,7 +75,7 @@ def sweep(
 
     Axes need no quotes: topology=all, timesteps=7,14, seed=0..9. Hydra's grammar works too: 'topology=glob(many*)'.
 
-    [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep eight_topologies  |  seqexp sweep my_study.yaml seed=0..4
+    [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep my_study.yaml seed=0..4
     """
     from seqexp.workflows.project import open_project
 
@@ -89,7 +94,9 @@ def demo(
     from seqexp.workflows.project import open_project
 
     project = open_project(workspace)
-    results().print("Eight ways to connect input and output lengths, trained on 1,440 days of one household's electricity.\n")
+    results().print(
+        "Eight ways to connect input and output lengths, trained on 1,440 days of one household's electricity.\n"
+    )
     _sweep(project, ["eight_topologies"], force=force, fail_fast=False, json=False)
     results().print(f"\nOpen the runs in the MLflow UI:  [bold]{_ui_command()}[/]", soft_wrap=True)
 

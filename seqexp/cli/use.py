@@ -12,7 +12,10 @@ from seqexp.cli.options import Json, Workspace
 
 def predict(
     run: Annotated[str, typer.Argument(help="A run directory, a run key or the beginning of one.", metavar="RUN")],
-    input_: Annotated[Optional[Path], typer.Option("--input", help="CSV or Parquet with the run's columns; default: the run's own data.")] = None,  # noqa: UP045
+    input_: Annotated[
+        Path | None,
+        typer.Option("--input", help="CSV or Parquet with the run's columns; default: the run's own data."),
+    ] = None,
     output: Annotated[Optional[Path], typer.Option("--output", help="The CSV to write; default: stdout.")] = None,  # noqa: UP045
     workspace: Workspace = None,
 ) -> None:

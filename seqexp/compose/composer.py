@@ -129,7 +129,7 @@ def _keep_contract(tree: Tree, origins: Origins) -> list[Problem]:
         if tree[key] == value:
             continue
         if key in origins and origins[key].is_insistent:
-            reason = contract.broken_by(**{**lengths, **fixed, key: tree[key]})  # type: ignore[arg-type]
+            reason = contract.broken_by(**{**lengths, **fixed, key: tree[key]})
             mend = f"Leave {key} out ({key}={value} is set by itself), or choose another topology."
             problems.append(Problem(f"topology {name} does not take this length: {reason}.", key, mend))
         else:
@@ -151,7 +151,9 @@ def _unused_parameters(tree: Tree) -> list[Problem]:
     there = [key for key in params if f"topology.{key}" in used]
     mend = f"Parameters of this topology: {', '.join(there)}." if there else "This topology has no parameters."
     return [
-        Problem("no layer uses this parameter.", f"topology.{key}", mend) for key in params if f"topology.{key}" not in used
+        Problem("no layer uses this parameter.", f"topology.{key}", mend)
+        for key in params
+        if f"topology.{key}" not in used
     ]
 
 

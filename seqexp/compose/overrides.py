@@ -39,7 +39,8 @@ def read_overrides(texts: Iterable[str], groups: ConfigGroups) -> Request:
     Raises:
         ConfigError: One problem for each override that is not of the form ``key=value``.
     """
-    request, problems = Request(), []
+    request = Request()
+    problems: list[Problem] = []
     for text in texts:
         try:
             key, values = read_override(text, groups)
@@ -99,7 +100,9 @@ def axis_values(key: str, raw: str, groups: ConfigGroups, where: str) -> list[An
     return [values] if is_list else values
 
 
-def choices_of(settings: Sequence[Setting], groups: ConfigGroups) -> tuple[dict[str, str], list[Setting], list[Problem]]:
+def choices_of(
+    settings: Sequence[Setting], groups: ConfigGroups
+) -> tuple[dict[str, str], list[Setting], list[Problem]]:
     """Part the choices of groups from the values; a later choice wins.
 
     Returns:

@@ -102,7 +102,7 @@ def _known(values_TF: Array) -> Array:
 
 
 def _holes(values_TF: Array) -> Array:
-    holes: Array = np.isnan(values_TF).any(axis=1)
+    holes: Array = np.asarray(np.isnan(values_TF).any(axis=1))
     return holes
 
 
@@ -115,11 +115,7 @@ def _check_enough(spec: ExperimentSpec, bounds: Bounds, split: str, found: int, 
         message = f"every one of the {found} windows of the {split} split touches a hole ({lengths})."
         raise DataError(message, key=key, mend="Set data.missing=forward_fill, or shorten the windows.")
     start, stop = bounds.of(split)
-    history = "" if split == "train" else f", and {start} before it"
-    message = f"{lengths} need at least {_span(spec)} steps, but the {split} split of {spec.data.name} has {stop - start}{history}."
-    raise DataError(message, key=key, mend="Shorten timesteps or output_length, or give the split more steps.")
-
-
-def _span(spec: ExperimentSpec) -> int:
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
-    return max(shape.timesteps, shape.offset + shape.output_length)
+    needed = shape.output_length + max(shape.offset - start, 0)  # the input may reach back into the split before
+    message = f"{lengths} need at least {needed} steps, but the {split} split of {spec.data.name} has {stop - start}."
+    raise DataError(message, key=key, mend="Shorten timesteps or output_length, or give the split more steps.")

@@ -68,7 +68,7 @@ def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
             raise DataError(f"rows {list(spec.rows)} leave nothing of {label}.", key="data.rows")
     features = feature_names(spec)
     targets = () if inputs_only else spec.targets
-    values = _numbers(table, {name: "data.targets" for name in targets} | {n: "data.features" for n in features}, label)
+    values = _numbers(table, dict.fromkeys(targets, "data.targets") | dict.fromkeys(features, "data.features"), label)
     stamps, frequency = None, spec.frequency
     if spec.time is not None:
         stamps = read_stamps(table, spec, label)
@@ -121,7 +121,9 @@ def _even(values: pd.DataFrame, spec: DataSpec, label: str) -> tuple[pd.DataFram
     if len(grid) > len(stamps):
         absent = grid.difference(stamps)
         if spec.missing == "error":
-            message = f"{len(absent)} step(s) of {label} are missing at frequency {frequency}, the first is {absent[0]}."
+            message = (
+                f"{len(absent)} step(s) of {label} are missing at frequency {frequency}, the first is {absent[0]}."
+            )
             mend = "Set data.missing=forward_fill or data.missing=drop, or data.frequency if the step is another."
             raise DataError(message, key="data.missing", mend=mend)
         values = values.reindex(grid)
@@ -131,7 +133,7 @@ def _even(values: pd.DataFrame, spec: DataSpec, label: str) -> tuple[pd.DataFram
 def _without_duplicates(values: pd.DataFrame, spec: DataSpec, label: str) -> pd.DataFrame:
     doubled = values.index.duplicated()
     if spec.duplicates == "error":
-        message = f"{int(doubled.sum())} stamp(s) of {label} stand twice, the first is {values.index[doubled.argmax()]}."
+        message = f"{int(doubled.sum())} stamp(s) of {label} stand twice, the first is {values.index[doubled][0]}."
         mend = "Set data.duplicates=first, last or mean; for local times with daylight saving set data.timezone."
         raise DataError(message, key="data.duplicates", mend=mend)
     if spec.duplicates == "mean":
@@ -154,7 +156,9 @@ def _finish(
         if spec.missing == "error":
             name = str(absent.any().idxmax())
             row = values.index[int(absent[name].to_numpy().argmax())]
-            message = f"the column {name!r} of {label} has {int(absent[name].sum())} missing value(s), the first at {row}."
+            message = (
+                f"the column {name!r} of {label} has {int(absent[name].sum())} missing value(s), the first at {row}."
+            )
             raise DataError(message, key="data.missing", mend="Set data.missing=forward_fill or data.missing=drop.")
         if spec.missing == "forward_fill":
             values = values.ffill()
@@ -162,7 +166,9 @@ def _finish(
                 name = str(values.isna().any().idxmax())
                 first = int(values[name].notna().to_numpy().argmax())
                 start = first + ((spec.rows[0] or 0) if spec.rows else 0)
-                message = f"the column {name!r} of {label} begins with {first} missing value(s); nothing stands before them."
+                message = (
+                    f"the column {name!r} of {label} begins with {first} missing value(s); nothing stands before them."
+                )
                 raise DataError(message, key="data.missing", mend=f"Cut them off: data.rows=[{start},null].")
     features_TF = values[list(features)].to_numpy(np.float64)
     targets_TK = values[list(targets)].to_numpy(np.float64)

@@ -56,7 +56,9 @@ def split_bounds(split: SplitSpec, n_steps: int, stamps: pd.DatetimeIndex | None
         for share in shares:
             ends.append(share + (ends[-1] if ends else 0))
         if ends[-1] > n_steps:
-            message = f"the splits need {ends[-1]} steps ({' + '.join(map(str, shares))}), but the series has {n_steps}."
+            message = (
+                f"the splits need {ends[-1]} steps ({' + '.join(map(str, shares))}), but the series has {n_steps}."
+            )
             raise DataError(message, key="data.split", mend="Give them fewer rows, or shares such as 0.7.")
     starts = [0, *ends[:-1]]
     bounds = Bounds(*zip(starts, ends, strict=True))

@@ -55,7 +55,9 @@ def _in_zone(stamps: pd.DatetimeIndex, spec: DataSpec, label: str) -> pd.Datetim
             return stamps.tz_convert(spec.timezone)
         return stamps.tz_localize(spec.timezone, ambiguous="infer", nonexistent="raise")
     except (KeyError, OSError, ModuleNotFoundError):
-        raise DataError(f"there is no time zone {spec.timezone!r}.", key="data.timezone", mend="For example Europe/Paris.") from None
+        raise DataError(
+            f"there is no time zone {spec.timezone!r}.", key="data.timezone", mend="For example Europe/Paris."
+        ) from None
     except ValueError as error:
         reason = str(error).splitlines()[0].rstrip(".")
         message = f"the stamps of {label} are not local times of {spec.timezone}: {reason}."
@@ -105,7 +107,9 @@ def make_grid(stamps: pd.DatetimeIndex, frequency: str, label: str) -> pd.Dateti
         raise DataError(f"{frequency!r} is no frequency: {error}", key="data.frequency", mend=mend) from None
     off = stamps.difference(grid)
     if len(off):
-        message = f"{len(off)} stamp(s) of {label} do not lie on a grid of frequency {frequency}, the first is {off[0]}."
+        message = (
+            f"{len(off)} stamp(s) of {label} do not lie on a grid of frequency {frequency}, the first is {off[0]}."
+        )
         raise DataError(message, key="data.frequency", mend="Set data.frequency, or resample the file.")
     return grid
 
@@ -123,7 +127,7 @@ def season_of(frequency: str | None) -> int:
     if offset is not None and offset.n == 1 and name in _SEASONS:
         return _SEASONS[name]
     try:
-        step = pd.Timedelta(offset)
+        step = pd.Timedelta(offset)  # type: ignore[arg-type]
     except (ValueError, TypeError):
         return 1
     return int(_DAY / step) if step < _DAY and _DAY % step == pd.Timedelta(0) else 1

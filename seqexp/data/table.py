@@ -60,7 +60,9 @@ def _stamp_of(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError:
-        mend = "A relative path counts from the YAML file that states it, on the command line from the working directory."
+        mend = (
+            "A relative path counts from the YAML file that states it, on the command line from the working directory."
+        )
         raise DataError(f"there is no file {path}.", key="data.path", mend=mend) from None
     if path.is_dir():
         raise DataError(f"{path} is a folder.", key="data.path", mend="Name a .csv or .parquet file.")
@@ -92,7 +94,8 @@ def _read_csv(path: Path, read: ReadSpec) -> pd.DataFrame:
     options: dict[str, Any] = {"sep": read.sep, "decimal": read.decimal, "thousands": read.thousands}
     try:
         # Never unpacked: a small archive may hold more than the memory does.
-        return pd.read_csv(path, encoding=read.encoding, compression=None, low_memory=False, **options)
+        table: pd.DataFrame = pd.read_csv(path, encoding=read.encoding, compression=None, low_memory=False, **options)
+        return table
     except UnicodeDecodeError as error:
         mend = "Name the file's encoding, for example data.read.encoding=latin-1."
         raise DataError(f"{path.name} is not {read.encoding}: {error}.", key="data.read.encoding", mend=mend) from None

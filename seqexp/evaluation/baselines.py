@@ -43,7 +43,9 @@ def seasonal_naive(target_WN: Array, known_WN: Array, season: int) -> Array:
     return source_WN
 
 
-def naive_forecasts(targets_TK: Array, first_W: Array, output_length: int, alignment: Alignment, season: int) -> dict[str, Array]:
+def naive_forecasts(
+    targets_TK: Array, first_W: Array, output_length: int, alignment: Alignment, season: int
+) -> dict[str, Array]:
     """Return the forecasts of every baseline, shape ``(W, N, K)`` each.
 
     A baseline whose source would lie before the series for any window is left out: it is never scored on fewer

@@ -57,9 +57,7 @@ def score(true_WNK: Array, forecast_WNK: Array, scale_K: Array) -> dict[str, flo
 
 def score_steps(true_WNK: Array, forecast_WNK: Array, scale_K: Array) -> dict[str, list[float]]:
     """Return every metric for each step of the horizon: metric -> N values, NaN where one is not defined."""
-    steps = [
-        score(true_WNK[:, n : n + 1], forecast_WNK[:, n : n + 1], scale_K) for n in range(true_WNK.shape[1])
-    ]
+    steps = [score(true_WNK[:, n : n + 1], forecast_WNK[:, n : n + 1], scale_K) for n in range(true_WNK.shape[1])]
     return {name: [step.get(name, float("nan")) for step in steps] for name in METRICS}
 
 

@@ -53,12 +53,14 @@ def draw_forecast(
     for order, w in enumerate(chosen):
         style = {"marker": "o", "markersize": 3} if length <= 7 else {}
         above.plot(steps_WN[w], true_WN[w], color=_TRUE, linewidth=1, label="observed" if not order else None, **style)
-        above.plot(steps_WN[w], forecast_WN[w], color=_MODEL, linewidth=2, label="forecast" if not order else None, **style)
+        above.plot(
+            steps_WN[w], forecast_WN[w], color=_MODEL, linewidth=2, label="forecast" if not order else None, **style
+        )
     above.set_title(title, loc="left", fontsize=11)
     above.set_ylabel(target)
     above.legend(frameon=False, ncols=2, loc="upper right")
     if np.issubdtype(steps_WN.dtype, np.datetime64):
-        above.xaxis.set_major_formatter(ConciseDateFormatter(above.xaxis.get_major_locator()))
+        above.xaxis.set_major_formatter(ConciseDateFormatter(above.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
     horizon = np.arange(1, length + 1)
     for order, (name, errors) in enumerate(step_errors.items()):
         color, width = (_MODEL, 2) if not order else (_NAIVE, 1.5)

@@ -62,9 +62,7 @@ def _label(part: Part) -> str:
     return f"{part.name}({next(iter(inner)) if isinstance(inner, dict) else inner})" if inner else part.name
 
 
-def _refused(
-    spec: ExperimentSpec, position: int, part: Part, rows: Sequence[LayerRow], error: Exception
-) -> ModelError:
+def _refused(spec: ExperimentSpec, position: int, part: Part, rows: Sequence[LayerRow], error: Exception) -> ModelError:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     message = f"Keras refuses this layer of {spec.topology.name}: {reason}"
     return ModelError(
@@ -90,15 +88,16 @@ def _mend(given: Shape, length: int, targets: int) -> str:
         if given[0] == length * targets:
             return f"Add Reshape: {{target_shape: [{length}, {targets}]}} at the end."
         return (
-            "Its last layers know one vector and no steps. Give the last recurrent layer return_sequences: true, or end in "
-            f"Dense: {{units: {length * targets}}} and Reshape: {{target_shape: [{length}, {targets}]}}."
+            "Its last layers know one vector and no steps. Give the last recurrent layer return_sequences: true, "
+            f"or end in Dense: {{units: {length * targets}}} and Reshape: {{target_shape: [{length}, {targets}]}}."
         )
     if len(given) != 2:
         return f"Its output has {len(given)} axes besides the batch; Reshape or Flatten it to steps and targets."
     if given[-1] != targets:
         return f'End in Dense: {{units: "${{data.n_targets}}"}}, which is {targets} here.'
     if (given[0] or 0) > length:
-        return f'Keep the last steps: Lambda: {{function: last_steps, arguments: {{n: "${{output_length}}"}}}}, which is {length} here.'
+        keep = 'Lambda: {function: last_steps, arguments: {n: "${output_length}"}}'
+        return f"Keep the last steps: {keep}, which is {length} here."
     return "It gives too few steps: repeat the last state (RepeatVector), or pad the input (ZeroPadding1D)."
 
 

@@ -25,7 +25,12 @@ LEFT_OUT = {
     | {"IntegerLookup", "StringLookup", "TextVectorization"},
     "scaling is data.scaler, fitted on the training split": {"Normalization", "Rescaling"},
     "sound is read as numbers": {"MelSpectrogram", "STFTSpectrogram", "STFTInitializer"},
-    "pictures are no sequences": {"AugMix", "AutoContrast", "CenterCrop", "ContrastLimitedAdaptiveHistogramEqualization"}
+    "pictures are no sequences": {
+        "AugMix",
+        "AutoContrast",
+        "CenterCrop",
+        "ContrastLimitedAdaptiveHistogramEqualization",
+    }
     | {"CutMix", "Equalization", "MaxNumBoundingBoxes", "MixUp", "RandAugment", "Resizing", "Solarization"},
     "a topology is a chain already": {"Pipeline"},
     "it needs two passes of one table": {"ReversibleEmbedding"},

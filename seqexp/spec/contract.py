@@ -45,12 +45,13 @@ class Contract(Frozen):
             return f"it reads {self.timesteps} step(s), not timesteps={timesteps}"
         if isinstance(self.output_length, int) and output_length != self.output_length:
             return f"it gives {self.output_length} step(s), not output_length={output_length}"
+        given = f"output_length={output_length}"
         if self.output_length == "timesteps" and output_length != timesteps:
-            return f"it gives one output for every input step, so output_length={output_length} must equal timesteps={timesteps}"
+            return f"it gives one output for every input step, so {given} must equal timesteps={timesteps}"
         if self.output_length == "<= timesteps" and output_length > timesteps:
-            return f"it keeps the last outputs of its input, so output_length={output_length} must be at most timesteps={timesteps}"
+            return f"it keeps the last outputs of its input, so {given} must be at most timesteps={timesteps}"
         if self.alignment != "future" and output_length > timesteps:
-            return f"with alignment {self.alignment}, output_length={output_length} must be at most timesteps={timesteps}"
+            return f"with alignment {self.alignment}, {given} must be at most timesteps={timesteps}"
         return ""
 
 

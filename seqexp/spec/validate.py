@@ -114,7 +114,9 @@ def _dotted(path: Sequence[Any]) -> str:
 def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     current: Any = model
     for step in path:
-        current = _model_in(current.model_fields[step].annotation) if step in getattr(current, "model_fields", {}) else None
+        current = (
+            _model_in(current.model_fields[step].annotation) if step in getattr(current, "model_fields", {}) else None
+        )
         if current is None:
             return []
     return list(current.model_fields)

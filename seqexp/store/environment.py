@@ -10,7 +10,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("seqexp", "tensorflow", "keras", "numpy", "pandas", "hydra-core", "omegaconf", "pydantic", "mlflow", "matplotlib")
+PACKAGES = (
+    "seqexp",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "hydra-core",
+    "omegaconf",
+    "pydantic",
+    "mlflow",
+    "matplotlib",
+)
 
 
 def package_versions() -> dict[str, str]:

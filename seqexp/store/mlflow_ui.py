@@ -32,7 +32,18 @@ def start_ui(uri: str, port: int) -> subprocess.Popen[bytes]:
     Raises:
         StoreError: It ended, or does not answer.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    ]
     command += ["--workers", "1", "--allowed-hosts", f"localhost:{port},{HOST}:{port}"]
     quiet = {**QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     # MLflow logs every request to stderr: only what it says when it fails to start is worth showing.

@@ -160,7 +160,9 @@ def find_run(word: str, runs: Path) -> StoredRun:
     if not found:
         raise StoreError(f"There is no run {word!r} in {runs}.", mend="seqexp list runs shows what there is.")
     if len(keys) > 1:
-        raise StoreError(f"{len(keys)} runs begin with {word!r}: {', '.join(sorted(keys)[:6])}.", mend="Give more of the key.")
+        raise StoreError(
+            f"{len(keys)} runs begin with {word!r}: {', '.join(sorted(keys)[:6])}.", mend="Give more of the key."
+        )
     finished = [run for run in found if run.record.status == "FINISHED"]
     return max(finished or found, key=lambda run: (run.record.attempt, run.record.started))
 

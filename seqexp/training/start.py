@@ -1,4 +1,4 @@
-"""Start TensorFlow: with as many threads as asked for, and without the lines it prints before its log can be quieted."""
+"""Start TensorFlow: with as many threads as asked for, and without what it prints before it can be quieted."""
 
 from __future__ import annotations
 

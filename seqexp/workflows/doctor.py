@@ -41,7 +41,9 @@ def examine(project: Project, *, runs: bool = False) -> Iterator[Finding]:
             yield Finding(name, "is not installed", is_well=False)
     described = load_catalogue()["keras"]
     if versions.get("keras") != described:
-        yield Finding("catalogue", f"was made from Keras {described}; arguments new in {versions.get('keras')} are not known")
+        yield Finding(
+            "catalogue", f"was made from Keras {described}; arguments new in {versions.get('keras')} are not known"
+        )
     yield Finding("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores")
     yield Finding("workspace", str(project.workspace), os.access(project.workspace, os.W_OK))
     if not os.access(project.workspace, os.W_OK):
@@ -65,7 +67,9 @@ def _store(project: Project) -> Finding:
 def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
     found = list(list_runs(runs))
     ended = [run.record.status for run in found]
-    counts = ", ".join(f"{ended.count(status)} {status}" for status in ("FINISHED", "FAILED", "KILLED") if status in ended)
+    counts = ", ".join(
+        f"{ended.count(status)} {status}" for status in ("FINISHED", "FAILED", "KILLED") if status in ended
+    )
     yield Finding("runs", f"{len(found)}{f' ({counts})' if counts else ''} in {runs}")
     for folder in sorted(runs.glob("*/.*-*")):
         yield Finding("left over", f"{folder} (a run that was cut off; delete it)", is_well=False)

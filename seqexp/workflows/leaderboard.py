@@ -44,7 +44,9 @@ class Block:
     def title(self) -> str:
         """What the runs of the block have in common."""
         steps = f"{self.output_length} step{'s' if self.output_length > 1 else ''}"
-        lie = {"future": "after the input", "next": "each one step ahead", "same": "of the input itself"}[self.alignment]
+        lie = {"future": "after the input", "next": "each one step ahead", "same": "of the input itself"}[
+            self.alignment
+        ]
         windows = " and ".join(f"{self.windows.get(split, 0)} {split}" for split in ("validation", "test"))
         return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} windows)"
 
@@ -80,10 +82,11 @@ def _block(members: Sequence[StoredRun]) -> Block:
     ranked = all("val/mae" in run.record.metrics for run in members)
     order = sorted(zip(members, labels, strict=True), key=lambda pair: _sort_key(pair[0].record.metrics, pair[1]))
     rows = [
-        Row(label, run.record.metrics, rank if ranked else None, run) for rank, (run, label) in enumerate(order, start=1)
+        Row(label, run.record.metrics, rank if ranked else None, run)
+        for rank, (run, label) in enumerate(order, start=1)
     ]
     rows += _baseline_rows(members[0])
-    rows.sort(key=lambda row: _sort_key(row.metrics, row.label))
+    rows.sort(key=lambda row: (row.metrics.get("val/mae", float("inf")), row.run is None, row.label))
     name, targets, output_length, alignment, *_ = _block_key(members[0])
     return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows))
 
@@ -108,8 +111,13 @@ def _labels(members: Sequence[StoredRun]) -> list[str]:
     varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
     told = [key for key in varied if not key.startswith("topology.name") and any(key in values for values in flat)]
     named = [f"{values['topology.name']} {values['timesteps']}->{values['output_length']}" for values in flat]
-    same = {name: {str({k: v.get(k) for k in told}) for v, n in zip(flat, named, strict=True) if n == name} for name in named}
+    same = {
+        name: {str({k: v.get(k) for k in told}) for v, n in zip(flat, named, strict=True) if n == name}
+        for name in named
+    }
     return [
-        " ".join([name, *(f"{key.split('.')[-1]}={values[key]}" for key in told if key in values)]) if len(same[name]) > 1 else name
+        " ".join([name, *(f"{key.split('.')[-1]}={values[key]}" for key in told if key in values)])
+        if len(same[name]) > 1
+        else name
         for name, values in zip(named, flat, strict=True)
     ]

@@ -111,7 +111,8 @@ def _study_settings(study: Study | None) -> list[Setting]:
 def _points(grid: Axes) -> Iterator[list[Setting]]:
     for values in itertools.product(*grid.values()):
         yield [
-            Setting(key, value, Origin("axis", f"{key}={_short(value)}")) for key, value in zip(grid, values, strict=True)
+            Setting(key, value, Origin("axis", f"{key}={_short(value)}"))
+            for key, value in zip(grid, values, strict=True)
         ]
 
 
@@ -123,7 +124,9 @@ def _check_size(grids: Sequence[Axes]) -> None:
     total = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
     if total > MOST_POINTS:
         sizes = " x ".join(f"{key} ({len(values)})" for grid in grids for key, values in grid.items())
-        raise ConfigError(f"The sweep has {total:,} points ({sizes}); the most is {MOST_POINTS:,}.", mend="Shorten an axis.")
+        raise ConfigError(
+            f"The sweep has {total:,} points ({sizes}); the most is {MOST_POINTS:,}.", mend="Shorten an axis."
+        )
 
 
 def _check_data(points: Sequence[Point]) -> None:
@@ -134,7 +137,9 @@ def _check_data(points: Sequence[Point]) -> None:
     for point in points:
         spec = point.spec
         needs = {key: value for key, value in spec.as_tree().items() if key in {"data", "timesteps", "output_length"}}
-        identity = hash_values({**needs, "alignment": spec.topology.contract.alignment, "stride": spec.evaluation.stride})
+        identity = hash_values(
+            {**needs, "alignment": spec.topology.contract.alignment, "stride": spec.evaluation.stride}
+        )
         if identity in seen:
             continue
         seen.add(identity)

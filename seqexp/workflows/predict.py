@@ -46,7 +46,9 @@ def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
         raise DataError(message, key="timesteps", mend="Give a table with more rows.")
     past_TF = series.features_TF[-length:]
     if np.isnan(past_TF).any():
-        raise DataError("the last rows of the table have holes.", key="data.missing", mend="Fill them, or end the table earlier.")
+        raise DataError(
+            "the last rows of the table have holes.", key="data.missing", mend="Fill them, or end the table earlier."
+        )
     forecast_NK = Forecaster(stored.path).predict(past_TF[None])[0]
     first = len(series) - length + target_offset(spec.topology.contract.alignment, length, spec.output_length)
     forecast = pd.DataFrame(forecast_NK.astype(np.float64), columns=list(data.targets))

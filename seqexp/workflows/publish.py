@@ -15,7 +15,17 @@ from seqexp.compose.tree import leaves
 from seqexp.spec.settings import TrackingSpec
 from seqexp.store.environment import package_versions
 from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection
-from seqexp.store.run_dir import FIGURE, FORECASTS, HISTORY, MODEL, RECORD, SPEC, StoredRun, note_published, published_as
+from seqexp.store.run_dir import (
+    FIGURE,
+    FORECASTS,
+    HISTORY,
+    MODEL,
+    RECORD,
+    SPEC,
+    StoredRun,
+    note_published,
+    published_as,
+)
 from seqexp.workflows.project import Project
 
 LOADER = "seqexp.workflows.serving"
@@ -147,7 +157,9 @@ def _note(run: StoredRun, spec: dict[str, Any]) -> str:
     if record.error:
         lines += [f"{record.error['reason']}: {record.error['message']}", ""]
     if record.metrics:
-        rows = {"model": {name.split("/")[1]: value for name, value in record.metrics.items() if name.startswith("test/")}}
+        rows = {
+            "model": {name.split("/")[1]: value for name, value in record.metrics.items() if name.startswith("test/")}
+        }
         for name, value in record.baselines.items():
             if name.startswith("baseline/"):
                 _, baseline, metric = name.split("/")

@@ -65,11 +65,12 @@ def request_run(
         SeqexpError: The request is wrong; nothing was recorded.
     """
     publisher = publisher or Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
-    def show(stored: StoredRun) -> tuple[str | None, str]:
-        return _publish(stored, spec, publisher, tags)
 
-    result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show)
-    run_id, warning = show(result.stored)
+    def show_killed(stored: StoredRun) -> None:
+        _publish(stored, spec, publisher, tags)
+
+    result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)
+    run_id, warning = _publish(result.stored, spec, publisher, tags)
     return RunOutcome(result.stored, result.was_done, run_id, warning)
 
 

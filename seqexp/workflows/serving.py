@@ -42,7 +42,9 @@ class Forecaster:
             Source units, shape ``(B, N, K)``.
         """
         past_BTF = np.asarray(past, np.float64)
-        scaled = np.asarray(self.model.predict(self._inputs.transform(past_BTF).astype(np.float32), verbose=0), np.float64)
+        scaled = np.asarray(
+            self.model.predict(self._inputs.transform(past_BTF).astype(np.float32), verbose=0), np.float64
+        )
         scaled_BNK = scaled.reshape(len(past_BTF), -1, len(self._targets.center_F))
         return self._targets.inverse(scaled_BNK).astype(np.float32)
 

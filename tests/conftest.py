@@ -1,0 +1,73 @@
+"""What the tests share: a clean environment, a workspace of their own, and a way to compose."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.project import Project, open_project
+
+SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topology.units=4"]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the machine's own settings, and a working directory that is thrown away."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "SEQEXP_WORKSPACE", "MAKELEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tracking store that is set up already; setting one up takes seconds, copying it none."""
+    from seqexp.store.mlflow_store import MlflowStore
+
+    folder = tmp_path_factory.mktemp("store")
+    MlflowStore(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, migrated_store: Path) -> Path:
+    """A workspace with a tracking store."""
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.fixture
+def project(workspace: Path) -> Project:
+    """A project in the workspace."""
+    return open_project(workspace)
+
+
+@pytest.fixture
+def compose() -> Callable[..., ExperimentSpec]:
+    """Compose a spec from overrides, with the shipped config."""
+
+    def compose_spec(*overrides: str, **options: Any) -> ExperimentSpec:
+        return open_project(**options).compose_one(overrides).spec
+
+    return compose_spec
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a file below the working directory."""
+
+    def write_file(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        return path
+
+    return write_file
