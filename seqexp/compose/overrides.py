@@ -92,7 +92,10 @@ def axis_values(key: str, raw: str, groups: ConfigGroups, where: str) -> list[An
         raise ConfigError([Problem("an interval has no end of values.", key, "Use range(start, stop, step).", where)])
     if isinstance(sweep, RangeSweep):
         _bounded(sweep.start or 0, sweep.stop or 0, sweep.step, key, where)
-    values = [_plain(value) for value in override.sweep_iterator(transformer=lambda value: value)]
+    try:
+        values = [_plain(value) for value in override.sweep_iterator(transformer=lambda value: value)]
+    except HydraException as error:
+        raise ConfigError([Problem(f"this axis cannot be read: {error}", key, where=where)]) from None
     if not values:
         raise ConfigError([Problem("this names no value at all.", key, where=where)])
     scalars = not any(isinstance(value, (list, dict)) for value in values)
@@ -127,7 +130,8 @@ def choices_of(
 
 def _parse(text: str, where: str, groups: ConfigGroups) -> Override:
     try:
-        return OverridesParser.create(config_loader=groups.loader).parse_override(text)
+        override: Override = OverridesParser.create(config_loader=groups.loader).parse_overrides([text])[0]
+        return override
     except HydraException as error:
         reason = str(error).strip().splitlines()[0]
         key, _, value = text.partition("=")

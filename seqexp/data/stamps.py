@@ -123,7 +123,7 @@ def season_of(frequency: str | None) -> int:
     if frequency is None:
         return 1
     offset = pd.tseries.frequencies.to_offset(frequency)
-    name = str(getattr(offset, "name", frequency)).split("-")[0]
+    name = str(getattr(offset, "rule_code", frequency)).split("-")[0]
     if offset is not None and offset.n == 1 and name in _SEASONS:
         return _SEASONS[name]
     try:

@@ -1,0 +1,161 @@
+"""Composition: files, overrides, contracts, and every mistake in one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seqexp.compose.composer import ContractBroken
+from seqexp.errors import ConfigError
+from seqexp.workflows.project import open_project
+from seqexp.workflows.show import values_and_origins
+
+
+def _problems(*overrides: str) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        open_project().compose_one(overrides)
+    return {problem.key: str(problem) for problem in caught.value.problems}
+
+
+def test_every_mistake_stands_in_one_report() -> None:
+    found = _problems(
+        "topology.unit=3",
+        "training.epoch=5",
+        "optimizer.learning_rate=fast",
+        "data=table",
+        "sed=1",
+        "tracking.log_model=some",
+    )
+    assert set(found) == {
+        "topology.unit",
+        "training.epoch",
+        "optimizer.learning_rate",
+        "data.path",
+        "data.targets",
+        "sed",
+        "tracking.log_model",
+    }
+    assert "Did you mean epochs?" in found["training.epoch"]
+    assert "Did you mean seed?" in found["sed"]
+    assert "override topology.unit=3" in found["topology.unit"]
+    assert "conf/data/table.yaml:3 (shipped)" in found["data.path"]
+
+
+def test_a_wrong_value_in_yaml_is_shown_with_file_and_line(write: Callable[[str, str], Path]) -> None:
+    write("conf/training/mine.yaml", "defaults: [default, _self_]\nbatch_size: many\nloss: msee\n")
+    found = _problems("training=mine")
+    assert "conf/training/mine.yaml:2" in found["training.batch_size"]
+    assert "conf/training/mine.yaml:3" in found["training.loss"]
+    assert "Did you mean mse?" in found["training.loss"]
+
+
+def test_a_user_file_replaces_the_shipped_one_whole(write: Callable[[str, str], Path]) -> None:
+    write("conf/optimizer/adam.yaml", "name: Adam\nclipnorm: 2.0\n")
+    assert open_project().compose_one([]).spec.optimizer.args == {"clipnorm": 2.0}
+
+
+def test_config_dir_wins_over_the_workspace(write: Callable[[str, str], Path], tmp_path: Path) -> None:
+    write("conf/optimizer/adam.yaml", "name: Adam\nclipnorm: 2.0\n")
+    write("other/optimizer/adam.yaml", "name: Adam\nclipnorm: 3.0\n")
+    project = open_project(config_dir=tmp_path / "other")
+    assert project.compose_one([]).spec.optimizer.args == {"clipnorm": 3.0}
+
+
+def test_the_workspace_sets_defaults_and_the_command_line_wins(write: Callable[[str, str], Path]) -> None:
+    write("seqexp.yaml", "data: sine\ntraining:\n  epochs: 7\n  batch_size: 5\ntimesteps: 9\n")
+    spec = open_project().compose_one(["training.epochs=3"]).spec
+    assert (spec.data.name, spec.training.epochs, spec.training.batch_size, spec.timesteps) == ("sine", 3, 5, 9)
+
+
+def test_the_nearest_parent_with_a_seqexp_yaml_is_the_workspace(
+    write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("seqexp.yaml", "{}")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    assert open_project().workspace == tmp_path.resolve()
+    monkeypatch.setenv("SEQEXP_WORKSPACE", str(tmp_path / "a"))
+    assert open_project().workspace == (tmp_path / "a").resolve()
+    assert open_project(tmp_path / "a" / "b").workspace == (tmp_path / "a" / "b").resolve()
+
+
+def test_relative_paths_count_from_what_states_them(
+    write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("conf/data/mine.yaml", "defaults: [table, _self_]\npath: ../../tables/my.csv\ntargets: [a]\n")
+    write("seqexp.yaml", "{}")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    assert open_project().compose_one(["data=mine"]).spec.data.path == str(tmp_path.resolve() / "tables" / "my.csv")
+    named = open_project().compose_one(["data=mine", "data.path=my.csv"]).spec.data.path
+    assert named == str(tmp_path.resolve() / "sub" / "my.csv")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lengths"),
+    [
+        (["topology=many_to_one"], (14, 1)),
+        (["topology=one_to_one"], (1, 1)),
+        (["topology=one_to_many"], (1, 7)),
+        (["topology=many_to_many", "timesteps=5"], (5, 5)),
+        (["topology=many_to_one", "output_length=1"], (14, 1)),
+    ],
+)
+def test_lengths_that_a_contract_fixes_are_set(overrides: list[str], lengths: tuple[int, int]) -> None:
+    composed = open_project().compose_one(overrides)
+    assert (composed.spec.timesteps, composed.spec.output_length) == lengths
+    if "output_length=1" not in overrides and lengths[1] != 7:
+        assert str(composed.origins["output_length"]) == "contract"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["topology=many_to_one", "output_length=3"],
+        ["topology=one_to_many", "timesteps=3"],
+        ["topology=many_to_many", "timesteps=5", "output_length=3"],
+        ["topology=many_to_many_last_n", "timesteps=3"],
+    ],
+)
+def test_a_contrary_length_is_an_error_that_explains_the_contract(overrides: list[str]) -> None:
+    with pytest.raises(ContractBroken, match="does not take") as caught:
+        open_project().compose_one(overrides)
+    assert caught.value.problems[0].mend
+
+
+@pytest.mark.parametrize("key", ["data.n_targets=2", "data.n_features=3", "topology.name=x", "data.name=y"])
+def test_derived_keys_cannot_be_set(key: str) -> None:
+    assert "derived" in _problems(key)[key.split("=")[0]]
+
+
+def test_features_all_counts_the_numeric_columns() -> None:
+    assert open_project().compose_one(["data.features=all"]).spec.data.n_features == 8
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("name=${oc.env:HOME}", "not allowed"),
+        ("name=${nothing}", "cannot be resolved"),
+        ("name=${name}", "name"),
+        ("timesteps=${output_lenght}", "Did you mean output_length?"),
+    ],
+)
+def test_references_that_do_not_resolve_are_explained(override: str, says: str) -> None:
+    assert says in "".join(_problems(override).values())
+
+
+def test_the_origin_of_every_value_is_known() -> None:
+    origins = {key: origin for key, _, origin in values_and_origins(open_project().compose_one(["training.epochs=3"]))}
+    assert origins["training.epochs"] == "override training.epochs=3"
+    assert origins["training.batch_size"] == "conf/training/default.yaml:2 (shipped)"
+    assert origins["data.n_targets"] == "derived"
+    assert origins["data.missing"] == "default"
+
+
+def test_parts_take_the_place_of_parts() -> None:
+    spec = open_project().compose_one(["training.loss={Huber: {delta: 2.0}}", "data.source={sine: {length: 50}}"]).spec
+    assert spec.training.loss.as_written() == {"Huber": {"delta": 2.0}}
+    assert spec.as_tree()["data"]["source"]["sine"]["length"] == 50

@@ -1,0 +1,50 @@
+"""Every YAML that ships is composed, validated and, where it has layers, built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqexp.assets import shipped_folder
+from seqexp.compose.groups import GROUPS, ConfigGroups
+from seqexp.compose.study import find_study, study_names
+from seqexp.errors import ConfigError
+from seqexp.workflows.check import check_data, check_layers
+from seqexp.workflows.plan import plan_sweep
+from seqexp.workflows.project import open_project
+
+CHOICES = [(group, name) for group in GROUPS for name in ConfigGroups().options(group)]
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda word: word)
+def test_composes_and_builds(group: str, name: str, tmp_path: Path) -> None:
+    extra = []
+    if (group, name) == ("data", "table"):
+        table = tmp_path / "t.csv"
+        table.write_text("a\n" + "\n".join(str(n % 7) for n in range(200)))
+        extra = [f"data.path={table}", "data.targets=a"]
+    spec = open_project().compose_one([f"{group}={name}", *extra]).spec
+    check_data(spec)
+    assert check_layers(spec)[-1].output_shape[-1] == spec.data.n_targets
+
+
+def test_every_file_in_a_group_is_a_choice() -> None:
+    files = {(path.parent.name, path.stem) for path in shipped_folder("conf").glob("*/*.yaml")}
+    assert files == set(CHOICES)
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_study_plans(name: str) -> None:
+    plan = plan_sweep(open_project(), [name])
+    assert plan.question.endswith("?")
+    assert plan.points
+    assert plan.left_out == []
+    assert {point.spec.name for point in plan.points} == {name}
+
+
+def test_an_unknown_study_is_explained() -> None:
+    with pytest.raises(ConfigError, match="Did you mean eight_topologies"):
+        plan_sweep(open_project(), ["eight_topologie"])
+    with pytest.raises(ConfigError, match="no study file"):
+        find_study("nothing.yaml")
