@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 
 import pandas as pd
@@ -84,14 +85,22 @@ def find_frequency(stamps: pd.DatetimeIndex, label: str) -> str:
     Raises:
         DataError: The stamps do not show one.
     """
-    if len(stamps) >= 3 and (whole := pd.infer_freq(stamps)):
-        return str(whole)
+    if len(stamps) >= 3 and (whole := _infer(stamps)):
+        return whole
     starts = range(0, max(len(stamps) - 9, 0), max(len(stamps) // 50, 1))
-    votes = Counter(found for start in starts if (found := pd.infer_freq(stamps[start : start + 10])))
+    votes = Counter(found for start in starts if (found := _infer(stamps[start : start + 10])))
     if not votes:
         mend = "Set data.frequency (h, D, W, MS, 15min ...), or leave data.time out to take the rows as they come."
         raise DataError(f"the stamps of {label} show no even step.", key="data.frequency", mend=mend)
     return votes.most_common(1)[0][0]
+
+
+def _infer(stamps: pd.DatetimeIndex) -> str | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # pandas will return an offset in place of its name
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = pd.infer_freq(stamps)
+    return None if found is None else str(getattr(found, "freqstr", found))
 
 
 def make_grid(stamps: pd.DatetimeIndex, frequency: str, label: str) -> pd.DatetimeIndex:

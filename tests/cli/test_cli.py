@@ -1,0 +1,131 @@
+"""The command line as a person meets it: real processes, exit codes, what goes to which stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SEQEXP = str(Path(sys.executable).with_name("seqexp"))
+SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topology=vector_output", "topology.units=4"]
+
+
+def _run(*words: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SEQEXP, *words], capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["list"],
+        ["list", "layers"],
+        ["list", "layers", "LSTM"],
+        ["list", "studies"],
+        ["list", "runs"],
+        ["show", "topology=many_to_one"],
+        ["show", "--origin"],
+        ["check", "--no-build"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_looking_needs_no_tensorflow(words: list[str]) -> None:
+    done = _run(*words, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert not imported & {"tensorflow", "keras", "mlflow", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["chek"], "Did you mean"),
+        (["run", "--forse"], "--force"),
+        (["run", "topology=encoder_decodr"], "Did you mean encoder_decoder?"),
+        (["run", "training.epoch=3"], "Did you mean epochs?"),
+        (["run", "seed=1,2"], "seqexp sweep"),
+        (["run", "topology=many_to_one", "output_length=3"], "gives 1 step(s)"),
+        (["run", "data=table", "data.path=nothing.csv", "data.targets=a"], "data.path: there is no file"),
+        (["run", "topology._target_=os.system"], "code cannot be named"),
+        (["run", "name=../out"], "name:"),
+        (["sweep", "nothing"], "There is no study"),
+        (["predict", "nothing"], "There is no run"),
+        (["list", "layers", "LSMT"], "Did you mean LSTM?"),
+        (["run", "--workspace", "nowhere"], "there is no folder"),
+        (["run", "--config-dir", "nowhere"], "there is no folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_request_exits_with_2_and_leaves_nothing(words: list[str], says: str, tmp_path: Path) -> None:
+    done = _run(*words)
+    assert done.returncode == 2
+    assert says in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_sweep_and_json(workspace: Path) -> None:
+    first = _run("run", *SMALL, "--json")
+    assert first.returncode == 0, first.stderr
+    values = json.loads(first.stdout)
+    assert set(values) >= {"status", "run_key", "run_dir", "mlflow_run_id", "metrics", "baselines"}
+    assert Path(values["run_dir"]).is_dir()
+    assert values["metrics"]["test/mae"] > 0
+    again = _run("run", *SMALL)
+    assert "Already done" in again.stdout
+    assert "persistence" in again.stdout
+    swept = _run(
+        "sweep", *SMALL[:-2], "topology.units=4", "topology=vector_output,one_to_many", "timesteps=14", "--json"
+    )
+    assert swept.returncode == 0, swept.stderr
+    values = json.loads(swept.stdout)
+    assert [run["already_done"] for run in values["runs"]] == [True]
+    assert values["skipped"][0]["point"] == "topology=one_to_many"
+    listed = _run("list", "runs")
+    assert values["runs"][0]["run_key"] in listed.stdout
+    forecast = _run("predict", values["runs"][0]["run_key"], "--output", "f.csv")
+    assert forecast.returncode == 0, forecast.stderr
+    assert len((workspace / "f.csv").read_text().splitlines()) == 8
+
+
+def test_a_failed_run_exits_with_1(workspace: Path) -> None:
+    words = [word for word in SMALL if "epochs" not in word]
+    done = _run("run", *words, "training.epochs=20", "optimizer.name=SGD", "optimizer.learning_rate=1e12", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["reason"] == "diverged"
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_with_its_code_and_a_record(signum: signal.Signals, code: int, workspace: Path) -> None:
+    words = [word for word in SMALL if "epochs" not in word]
+    process = subprocess.Popen(
+        [SEQEXP, "run", *words, "training.epochs=100000", "tracking=none"], stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not list(workspace.glob("runs/*/.*/spec.yaml")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(6)  # into the training
+    process.send_signal(signum)
+    process.communicate(timeout=30)
+    assert process.returncode == code
+    (record,) = workspace.glob("runs/*/*/record.json")
+    assert json.loads(record.read_text())["status"] == "KILLED"
+
+
+def test_doctor_finds_a_damaged_run(workspace: Path) -> None:
+    values = json.loads(_run("run", *SMALL, "tracking=none", "--json").stdout)
+    assert _run("doctor", "--runs").returncode == 0
+    (Path(values["run_dir"]) / "history.csv").unlink()
+    done = _run("doctor", "--runs")
+    assert done.returncode == 1
+    assert "history.csv" in done.stdout

@@ -1,0 +1,125 @@
+"""Run directories: complete or absent, never overwritten, and damage is noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqexp.errors import StoreError
+from seqexp.store.record import RunRecord
+from seqexp.store.run_dir import (
+    RunWriter,
+    StoredRun,
+    damaged_files,
+    find_finished,
+    find_run,
+    list_runs,
+    next_attempt,
+    note_published,
+    published_as,
+    read_run,
+)
+
+KEY = "0123456789ab"
+
+
+def _record(status: str = "FINISHED", key: str = KEY) -> RunRecord:
+    return RunRecord(
+        name="n",
+        run_key=key,
+        attempt=0,
+        status=status,
+        started=1.0,
+        ended=2.0,
+        title="t",
+        metrics={"val/mae": 0.1 + 0.2},
+    )
+
+
+def _commit(runs: Path, status: str = "FINISHED", key: str = KEY) -> StoredRun:
+    writer = RunWriter(runs, "n", key)
+    writer.write_spec({"seed": 0})
+    writer.write_history([{"epoch": 1, "train/loss": 0.5}])
+    writer.write_forecasts({"true": np.zeros((2, 3, 1))})
+    return writer.commit(_record(status, key))
+
+
+def test_nothing_is_seen_before_it_is_complete(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path, "n", KEY)
+    writer.write_spec({"seed": 0})
+    assert list(list_runs(tmp_path)) == []
+    stored = writer.commit(_record())
+    assert stored.path.name == f"{KEY}-1"
+    assert [run.path for run in list_runs(tmp_path)] == [stored.path]
+    assert not list(tmp_path.glob("*/.*"))
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    _commit(tmp_path)
+    run = find_run(KEY, tmp_path)
+    assert run.record.metrics == {"val/mae": 0.30000000000000004}
+    assert run.spec == {"seed": 0}
+    assert run.history == [{"epoch": 1.0, "train/loss": 0.5}]
+    assert run.forecasts["true"].shape == (2, 3, 1)
+
+
+def test_every_attempt_has_its_own_number(tmp_path: Path) -> None:
+    assert [_commit(tmp_path).record.attempt for _ in range(3)] == [1, 2, 3]
+    assert next_attempt(tmp_path / "n", KEY) == 4
+    assert find_run(KEY, tmp_path).record.attempt == 3
+    assert find_run(f"{KEY}-2", tmp_path).record.attempt == 2
+
+
+def test_only_a_finished_attempt_counts_as_done(tmp_path: Path) -> None:
+    _commit(tmp_path, "FAILED")
+    _commit(tmp_path, "KILLED")
+    assert find_finished(tmp_path, "n", KEY) is None
+    _commit(tmp_path)
+    assert find_finished(tmp_path, "n", KEY).record.attempt == 3
+
+
+def test_a_discarded_run_leaves_nothing(tmp_path: Path) -> None:
+    RunWriter(tmp_path / "runs", "n", KEY).discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("harm", ["truncated", "changed", "deleted", "manifest"])
+def test_damage_is_noticed(harm: str, tmp_path: Path) -> None:
+    folder = _commit(tmp_path).path
+    assert damaged_files(folder) == []
+    victim = folder / ("manifest.json" if harm == "manifest" else "history.csv")
+    if harm == "truncated":
+        victim.write_bytes(victim.read_bytes()[:-3])
+    elif harm == "changed":
+        victim.write_bytes(victim.read_bytes().replace(b"0.5", b"0.4"))
+    else:
+        victim.unlink()
+    assert damaged_files(folder) == [victim.name]
+
+
+def test_a_damaged_record_is_no_run(tmp_path: Path) -> None:
+    folder = _commit(tmp_path).path
+    (folder / "record.json").write_text('{"name": "n"')
+    assert find_finished(tmp_path, "n", KEY) is None
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_run(folder)
+
+
+def test_publishing_is_noted_outside_the_manifest(tmp_path: Path) -> None:
+    folder = _commit(tmp_path).path
+    note_published(folder, "sqlite:///a", "1")
+    note_published(folder, "sqlite:///b", "2")
+    assert published_as(folder) == {"sqlite:///a": "1", "sqlite:///b": "2"}
+    assert damaged_files(folder) == []
+
+
+def test_a_word_that_means_no_run_or_several_is_explained(tmp_path: Path) -> None:
+    _commit(tmp_path, key="aaaa00000000")
+    _commit(tmp_path, key="aaab00000000")
+    with pytest.raises(StoreError, match="no run"):
+        find_run("b", tmp_path)
+    with pytest.raises(StoreError, match="2 runs begin"):
+        find_run("aaa", tmp_path)
+    assert find_run("aaab", tmp_path).record.run_key == "aaab00000000"

@@ -1,0 +1,28 @@
+"""Published figures that a deterministic forecast must give to the printed digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqexp.data.dataset import prepare_dataset
+from seqexp.evaluation.baselines import naive_forecasts
+from seqexp.evaluation.metrics import score, seasonal_scale
+from seqexp.workflows.plan import plan_sweep
+from seqexp.workflows.project import open_project
+
+
+@pytest.mark.parametrize(
+    ("season", "baseline", "published"),
+    [(7, "persistence", "511.886"), (7, "seasonal_naive", "469.389"), (364, "seasonal_naive", "465.294")],
+)
+def test_the_naive_rows_of_the_household_power_protocol(season: int, baseline: str, published: str) -> None:
+    """J. Brownlee, machinelearningmastery.com, "Multi-step LSTM time series forecasting models for power usage"."""
+    plan = plan_sweep(open_project(), ["household_power_naive", f"data.season={season}"])
+    dataset = prepare_dataset(plan.points[0].spec)
+    assert len(dataset.starts["test"]) == 46
+    targets_TK = dataset.series.targets_TK
+    naive = naive_forecasts(targets_TK, dataset.target_starts("test"), 7, "future", dataset.series.season)
+    scores = score(dataset.true_WNK("test"), naive[baseline], seasonal_scale(targets_TK, season))
+    assert f"{scores['rmse']:.3f}" == published
+    assert np.isfinite(naive[baseline]).all()

@@ -1,0 +1,75 @@
+"""Forecasts from a table of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqexp.errors import SeqexpError
+from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.predict import predict
+from seqexp.workflows.project import open_project
+from seqexp.workflows.requests import request_run
+
+
+def _table(path: Path, rows: int = 120, start: str = "2024-01-01") -> Path:
+    days = pd.date_range(start, periods=rows, freq="D")
+    pd.DataFrame({"day": days, "sales": 100 + np.arange(rows) % 7, "rain": np.arange(rows) % 3}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    folder = tmp_path_factory.mktemp("predict")
+    project = open_project(folder)
+    words = [
+        "data=table",
+        f"data.path={_table(folder / 'a.csv')}",
+        "data.time=day",
+        "data.targets=sales",
+        "data.features=all",
+    ]
+    words += ["topology=vector_output", "topology.units=8", "timesteps=7", "output_length=3", "tracking=none"]
+    words += ["training.epochs=30", "optimizer.learning_rate=0.02"]
+    return request_run(project, project.compose_one(words).spec).stored
+
+
+def test_forecasts_the_days_after_the_last_row(trained: StoredRun, tmp_path: Path) -> None:
+    given = predict(trained, _table(tmp_path / "new.csv", rows=30, start="2025-03-01"))
+    assert given["day"].astype(str).tolist() == ["2025-03-31", "2025-04-01", "2025-04-02"]
+    assert given["sales"].tolist() == pytest.approx([102, 103, 104], abs=1.5)
+
+
+def test_without_a_table_it_follows_the_runs_own_data(trained: StoredRun) -> None:
+    assert predict(trained)["day"].astype(str).tolist() == ["2024-04-30", "2024-05-01", "2024-05-02"]
+
+
+def test_the_target_need_not_be_in_the_table_when_it_is_no_feature(tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    words = ["data=table", f"data.path={_table(tmp_path / 'a.csv')}", "data.targets=sales", "data.features=rain"]
+    words += ["topology=vector_output", "timesteps=5", "output_length=2", "tracking=none", "training.epochs=1"]
+    stored = request_run(project, project.compose_one(words).spec).stored
+    pd.DataFrame({"rain": [0, 1, 2, 0, 1, 2]}).to_csv(tmp_path / "rain.csv", index=False)
+    given = predict(stored, tmp_path / "rain.csv")
+    assert given["step"].tolist() == [1, 2]
+    assert given["sales"].between(80, 120).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("day,sales,rain\n2024-01-01,1,1\n2024-01-02,1,1\n2024-01-03,1,1\n", "reads 7 steps"),
+        ("day,rain\n2024-01-01,1\n", "no column 'sales'"),
+        ("", "empty"),
+    ],
+)
+def test_a_wrong_table_is_explained(trained: StoredRun, tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(SeqexpError, match=says):
+        predict(trained, path)
