@@ -29,6 +29,7 @@ QUIET = {
 }
 _BATCH = 1000  # metrics in one call; MLflow takes no more
 _LONGEST_PARAM = 6000
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 _READY = "seqexp.published"  # set last: a run without it was interrupted while it was sent
 
 
@@ -153,7 +154,9 @@ class MlflowStore:
         place = (self._artifacts / name).as_uri() if self.uri.startswith("sqlite:///") else None
         with _alone(self.uri):  # two first runs at once make one experiment
             again = self._client.get_experiment_by_name(name)
-            return str(again.experiment_id if again else self._client.create_experiment(name, artifact_location=place))
+            if again:
+                return str(again.experiment_id)
+            return str(self._client.create_experiment(name, artifact_location=place, tags=_KIND))
 
     def _find(self, experiment_id: str, identity: dict[str, str]) -> Any:
         words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
