@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from seqexp.cli.screen import progress as console
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
-from seqexp.workflows.run import Reporter
+from seqexp.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from seqexp.training.fit import EpochEvent

@@ -79,9 +79,10 @@ def check(
     from seqexp.workflows.check import check_data, check_layers
     from seqexp.workflows.project import open_project
 
-    spec = open_project(workspace, config_dir).compose_one(overrides or []).spec
-    console = results()
-    dataset, rows = check_data(spec)
+    composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    console, spec = results(), composed.spec
+    with composed.explained():
+        dataset, rows = check_data(spec)
     names = ", ".join(dataset.series.target_names)
     console.print(
         f"[bold]{spec.topology.name}[/] on [bold]{spec.data.name}[/]: reads {spec.timesteps} step(s) of "
@@ -92,7 +93,8 @@ def check(
     console.print(make_table(("split", "steps", "windows", "first", "last"), table))
     if not build:
         return
-    layers = check_layers(spec)
+    with composed.explained():
+        layers = check_layers(spec)
     shapes = [
         (row.name, f"({', '.join('batch' if n is None else str(n) for n in row.output_shape)})", f"{row.weights:,}")
         for row in layers

@@ -42,13 +42,14 @@ def run(
     project = open_project(workspace, config_dir)
     composed = project.compose_one(overrides or [])
     if quick:
-        metrics = quick_run(composed.spec, BarReporter())
+        with composed.explained():
+            metrics = quick_run(composed.spec, BarReporter())
         if json:
             print_json({"status": "QUICK", "metrics": metrics})
         else:
             reports.print_quick(composed.spec, metrics)
         return
-    outcome = request_run(project, composed.spec, force=force, reporter=BarReporter())
+    outcome = request_run(project, composed, force=force, reporter=BarReporter())
     reports.print_warnings([outcome])
     if json:
         print_json(outcome.as_values())

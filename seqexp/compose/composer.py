@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ class Composed:
 
     spec: ExperimentSpec
     origins: Origins
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Put beside every problem of an error raised in the block where the value of its key came from."""
+        try:
+            yield
+        except SeqexpError as error:
+            raise type(error)(_located(error.problems, self.origins)) from None
 
 
 class Composer:

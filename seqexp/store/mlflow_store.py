@@ -99,9 +99,10 @@ class MlflowStore:
         """
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
 
         self.uri = uri
         self._artifacts = artifacts

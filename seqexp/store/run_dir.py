@@ -130,9 +130,10 @@ def next_attempt(home: Path, run_key: str) -> int:
 
 
 def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
-    """Return the last finished attempt of a run, or None."""
-    found = [run for run in list_runs(runs, name) if run.record.run_key == run_key and run.record.status == "FINISHED"]
-    return max(found, key=lambda run: run.record.attempt, default=None)
+    """Return the last finished attempt of a run whose files are all whole, or None."""
+    found = [read_run(path) for path in (runs / name).glob(f"{run_key}-*") if not damaged_files(path)]
+    finished = [run for run in found if run.record.status == "FINISHED"]
+    return max(finished, key=lambda run: run.record.attempt, default=None)
 
 
 def list_runs(runs: Path, name: str | None = None) -> Iterator[StoredRun]:

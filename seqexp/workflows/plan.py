@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqexp.compose.composer import ContractBroken
+from seqexp.compose.composer import Composed, ContractBroken
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.study import Axes, Study, find_study, read_study, study_names
 from seqexp.errors import ConfigError, SeqexpError, suggest
@@ -24,7 +24,12 @@ class Point:
     """One run of a sweep: what sets it apart, and its spec."""
 
     label: str
-    spec: ExperimentSpec
+    composed: Composed
+
+    @property
+    def spec(self) -> ExperimentSpec:
+        """What is run."""
+        return self.composed.spec
 
 
 @dataclass(frozen=True)
@@ -77,18 +82,18 @@ def plan_sweep(project: Project, words: Sequence[str]) -> Plan:
     for axis_settings in itertools.chain.from_iterable(map(_points, grids)):
         label = " ".join(setting.origin.text for setting in axis_settings) or "the one run"
         try:
-            spec = project.compose([*base, *axis_settings, *request.settings]).spec
+            composed = project.compose([*base, *axis_settings, *request.settings])
         except ContractBroken as broken:
             plan.left_out.append(LeftOut(label, broken.problems[0].message))
             continue
         except ConfigError as error:
             raise _at_point(error, label) from None
-        identity = hash_values({"spec": spec.as_tree()})
+        identity = hash_values(composed.spec.as_tree())
         if identity in seen:
             plan.left_out.append(LeftOut(label, f"the same run as {seen[identity]}"))
             continue
         seen[identity] = label
-        plan.points.append(Point(label, spec))
+        plan.points.append(Point(label, composed))
     _check_data(plan.points)
     return plan if plan.name or not plan.points else replace(plan, name=plan.points[0].spec.name)
 
@@ -144,10 +149,14 @@ def _check_data(points: Sequence[Point]) -> None:
             continue
         seen.add(identity)
         try:
-            prepare_dataset(spec)
+            with point.composed.explained():
+                prepare_dataset(spec)
         except SeqexpError as error:
             raise _at_point(error, point.label) from None
 
 
 def _at_point(error: SeqexpError, label: str) -> SeqexpError:
-    return type(error)([replace(problem, where=problem.where or f"point {label}") for problem in error.problems])
+    """Say at which point of the sweep an error stands, beside where its value came from."""
+    return type(error)(
+        [replace(problem, where=", ".join(filter(None, (problem.where, f"at {label}")))) for problem in error.problems]
+    )

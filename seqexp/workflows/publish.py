@@ -89,7 +89,7 @@ def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if git:
-        extra["mlflow.source.git.commit"] = git["commit"]
+        extra |= {"git_commit": git["commit"], "mlflow.source.git.commit": git["commit"]}
     files = {RECORD: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
     return Projection(
         experiment=record.name,

@@ -50,7 +50,7 @@ def run(
         SeqexpError: The request is wrong; nothing is recorded.
     """
     project = open_project(workspace, config_dir)
-    outcome = request_run(project, project.compose_one(overrides).spec, force=force)
+    outcome = request_run(project, project.compose_one(overrides), force=force)
     return Run(outcome.stored, outcome.mlflow_run_id)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seqexp.compose.composer import Composed
 from seqexp.errors import StoreError
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import Publisher, tracking_uri
-from seqexp.workflows.run import Reporter, run_experiment
+from seqexp.workflows.reporter import Reporter
+from seqexp.workflows.run import run_experiment
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class RunOutcome:
 
 def request_run(
     project: Project,
-    spec: ExperimentSpec,
+    composed: Composed,
     *,
     force: bool = False,
     reporter: Reporter | None = None,
@@ -64,12 +66,14 @@ def request_run(
     Raises:
         SeqexpError: The request is wrong; nothing was recorded.
     """
+    spec = composed.spec
     publisher = publisher or Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
 
     def show_killed(stored: StoredRun) -> None:
         _publish(stored, spec, publisher, tags)
 
-    result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)
+    with composed.explained():
+        result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)
     run_id, warning = _publish(result.stored, spec, publisher, tags)
     return RunOutcome(result.stored, result.was_done, run_id, warning)
 

@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.errors import RunFailed, SeqexpError
-from seqexp.evaluation.baselines import naive_forecasts
-from seqexp.evaluation.evaluate import SplitScores, finite, flat_baselines, flat_metrics, flat_steps, score_split
-from seqexp.evaluation.metrics import seasonal_scale
+from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import describe_environment
 from seqexp.store.record import RunRecord, Status
 from seqexp.store.run_dir import FIGURE, MODEL, RunWriter, StoredRun, find_finished
 from seqexp.workflows.identity import run_key_of, title_of
+from seqexp.workflows.reporter import Reporter
+from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
-if TYPE_CHECKING:
-    from seqexp.training.fit import EpochEvent, Fit
-
-Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
 QUICK_BATCHES = 4
-
-
-class Reporter:
-    """Hears how a run goes on. This one says nothing; the command line has one that draws a bar."""
-
-    def started(self, spec: ExperimentSpec) -> None:
-        """A run begins to train."""
-
-    def epoch(self, event: EpochEvent) -> None:
-        """An epoch is over."""
-
-    def ended(self) -> None:
-        """The run is over, well or not."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +31,6 @@ class RunResult:
 
     stored: StoredRun
     was_done: bool
-
-
-class _Progress:
-    """What an attempt has given so far; a failed one records as much of it as there is."""
-
-    def __init__(self) -> None:
-        self.history: list[dict[str, float]] = []
-        self.timings: dict[str, float] = {}
-        self.fit: dict[str, Any] = {}
-        self.scores: dict[str, SplitScores] = {}
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Note how long a stage takes, in seconds."""
-        began = time.perf_counter()
-        yield
-        self.timings[stage] = round(time.perf_counter() - began, 3)
-
-    def note(self, event: EpochEvent) -> None:
-        """Keep one epoch as a row of the history."""
-        row = {"epoch": event.epoch, **event.values, "learning_rate": event.learning_rate}
-        self.history.append({**row, "seconds": round(event.seconds, 4), "time": event.time})
 
 
 def run_experiment(
@@ -111,9 +71,9 @@ def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> dict[st
     dataset = prepare_dataset(spec)
     dataset = replace(dataset, starts={split: starts_W[:few] for split, starts_W in dataset.starts.items()})
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": 1})})
-    progress = _Progress()
-    model = _train(spec, dataset, progress, (reporter or Reporter()))
-    _evaluate(spec, dataset, model, progress)
+    progress = Progress()
+    model = train(spec, dataset, progress, (reporter or Reporter()))
+    score(spec, dataset, model, progress)
     return flat_metrics(progress.scores)
 
 
@@ -125,7 +85,7 @@ def _attempt(
     reporter: Reporter,
     on_killed: Callable[[StoredRun], None],
 ) -> StoredRun:
-    progress, started = _Progress(), time.time()
+    progress, started = Progress(), time.time()
     writer = RunWriter(runs, spec.name, run_key)
 
     def record(status: Status, error: dict[str, str] | None = None) -> RunRecord:
@@ -149,8 +109,8 @@ def _attempt(
 
     try:
         writer.write_spec(spec.as_tree())
-        model = _train(spec, dataset, progress, reporter)
-        forecasts = _evaluate(spec, dataset, model, progress)
+        model = train(spec, dataset, progress, reporter)
+        forecasts = score(spec, dataset, model, progress)
         _write_results(writer, spec, dataset, model, forecasts, progress)
         return writer.commit(record("FINISHED"))
     except SeqexpError:
@@ -170,95 +130,14 @@ def _attempt(
         reporter.ended()
 
 
-def _commit_broken(writer: RunWriter, progress: _Progress, record: RunRecord, text: str) -> StoredRun:
+def _commit_broken(writer: RunWriter, progress: Progress, record: RunRecord, text: str) -> StoredRun:
     writer.write_history(progress.history)
     writer.write_text("error.txt", text + "\n")
     return writer.commit(record)
 
 
-def _train(spec: ExperimentSpec, dataset: Dataset, progress: _Progress, reporter: Reporter) -> Any:
-    with progress.timed("start"):
-        from seqexp.training.start import start_tensorflow
-
-        start_tensorflow(spec.training.threads)
-        from seqexp.models.build import build_model
-        from seqexp.training.batches import TrainingArrays
-        from seqexp.training.fit import fit_model, set_seed
-        from seqexp.training.optimizers import check_settings
-    set_seed(spec.seed)
-    with progress.timed("build"):
-        built = build_model(spec)
-        check_settings(spec.optimizer, spec.training)
-    arrays = TrainingArrays(
-        inputs_TF=dataset.inputs_TF,
-        targets_TK=dataset.targets_TK,
-        weights_T=dataset.weights_T,
-        train_W=dataset.starts["train"],
-        validation_W=dataset.starts["validation"],
-        timesteps=dataset.shape.timesteps,
-        output_length=dataset.shape.output_length,
-        offset=dataset.shape.offset,
-    )
-    on_epoch = _both(progress.note, reporter.epoch)
-    reporter.started(spec)
-    with progress.timed("fit"):
-        fit: Fit = fit_model(built.model, arrays, spec.training, spec.optimizer, seed=spec.seed, on_epoch=on_epoch)
-    progress.fit = {
-        "best_epoch": fit.best_epoch,
-        "epochs": len(progress.history),
-        "stopped_early": fit.stopped_early,
-        "weights": int(built.model.count_params()),
-    }
-    return built.model
-
-
-def _both(first: Callable[[EpochEvent], None], second: Callable[[EpochEvent], None]) -> Callable[[EpochEvent], None]:
-    def call(event: EpochEvent) -> None:
-        first(event)
-        second(event)
-
-    return call
-
-
-def _evaluate(spec: ExperimentSpec, dataset: Dataset, model: Any, progress: _Progress) -> Forecasts:
-    """Score the model on validation and test, and return the arrays of the test forecasts."""
-    from seqexp.models.forecast import forecast_windows
-
-    series, length = dataset.series, spec.output_length
-    observed_TK = np.where(series.observed_T[:, None], series.targets_TK, np.nan)
-    scale_K = seasonal_scale(observed_TK[slice(*dataset.bounds.train)], series.season)
-    forecasts: Forecasts = {}
-    with progress.timed("evaluate"):
-        for split in ("validation", "test"):
-            starts_W = dataset.starts[split]
-            if not len(starts_W):
-                continue
-            scaled_WNK = forecast_windows(
-                model,
-                dataset.inputs_TF,
-                starts_W,
-                timesteps=spec.timesteps,
-                output_length=length,
-                n_targets=spec.data.n_targets,
-            )
-            if not np.isfinite(scaled_WNK).all():
-                raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
-            forecast_WNK = dataset.target_scaler.inverse(scaled_WNK)
-            first_W, true_WNK = dataset.target_starts(split), dataset.true_WNK(split)
-            alignment = spec.topology.contract.alignment
-            naive = naive_forecasts(observed_TK, first_W, length, alignment, series.season)
-            progress.scores[split] = score_split(true_WNK, forecast_WNK, naive, scale_K)
-            if split == "test":
-                named = {f"baseline_{name}": values for name, values in naive.items()}
-                forecasts = {"target_start": first_W, "true": true_WNK, "forecast": forecast_WNK, **named}
-                if series.stamps is not None:
-                    stamps_T = series.stamps.tz_localize(None).to_numpy("datetime64[s]")
-                    forecasts["time"] = stamps_T[first_W[:, None] + np.arange(length)]
-    return forecasts
-
-
 def _write_results(
-    writer: RunWriter, spec: ExperimentSpec, dataset: Dataset, model: Any, forecasts: Forecasts, progress: _Progress
+    writer: RunWriter, spec: ExperimentSpec, dataset: Dataset, model: Any, forecasts: Forecasts, progress: Progress
 ) -> None:
     from seqexp.figures.forecast import draw_forecast
     from seqexp.models.forecast import save_model

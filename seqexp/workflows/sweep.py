@@ -11,8 +11,8 @@ from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.plan import LeftOut, Plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import Publisher, tracking_uri
+from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.requests import RunOutcome, request_run
-from seqexp.workflows.run import Reporter
 
 
 @dataclass
@@ -60,7 +60,7 @@ def run_sweep(
     for point in plan.points:
         uri = tracking_uri(point.spec.tracking, project.workspace)
         publisher = publishers.setdefault(uri, Publisher(uri, project.workspace))
-        outcome = request_run(project, point.spec, force=force, reporter=reporter, publisher=publisher, tags=tags)
+        outcome = request_run(project, point.composed, force=force, reporter=reporter, publisher=publisher, tags=tags)
         result.outcomes.append(outcome)
         if fail_fast and result.failed:
             break

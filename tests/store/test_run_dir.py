@@ -99,6 +99,12 @@ def test_damage_is_noticed(harm: str, tmp_path: Path) -> None:
     assert damaged_files(folder) == [victim.name]
 
 
+def test_a_damaged_run_is_never_taken_for_done(tmp_path: Path) -> None:
+    folder = _commit(tmp_path).path
+    (folder / "forecasts.npz").write_bytes(b"")
+    assert find_finished(tmp_path, "n", KEY) is None
+
+
 def test_a_damaged_record_is_no_run(tmp_path: Path) -> None:
     folder = _commit(tmp_path).path
     (folder / "record.json").write_text('{"name": "n"')

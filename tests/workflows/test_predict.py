@@ -36,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
     ]
     words += ["topology=vector_output", "topology.units=8", "timesteps=7", "output_length=3", "tracking=none"]
     words += ["training.epochs=30", "optimizer.learning_rate=0.02"]
-    return request_run(project, project.compose_one(words).spec).stored
+    return request_run(project, project.compose_one(words)).stored
 
 
 def test_forecasts_the_days_after_the_last_row(trained: StoredRun, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_target_need_not_be_in_the_table_when_it_is_no_feature(tmp_path: Pat
     project = open_project(tmp_path)
     words = ["data=table", f"data.path={_table(tmp_path / 'a.csv')}", "data.targets=sales", "data.features=rain"]
     words += ["topology=vector_output", "timesteps=5", "output_length=2", "tracking=none", "training.epochs=1"]
-    stored = request_run(project, project.compose_one(words).spec).stored
+    stored = request_run(project, project.compose_one(words)).stored
     pd.DataFrame({"rain": [0, 1, 2, 0, 1, 2]}).to_csv(tmp_path / "rain.csv", index=False)
     given = predict(stored, tmp_path / "rain.csv")
     assert given["step"].tolist() == [1, 2]

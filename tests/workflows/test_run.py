@@ -15,14 +15,15 @@ from seqexp.errors import SeqexpError
 from seqexp.store.run_dir import RunWriter, damaged_files, list_runs, published_as
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publish import Publisher
+from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.requests import RunOutcome, request_run
-from seqexp.workflows.run import Reporter, quick_run
+from seqexp.workflows.run import quick_run
 
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "topology.units=4", "name=trial"]
 
 
 def _run(project: Project, *overrides: str, **options) -> RunOutcome:
-    return request_run(project, project.compose_one([*SMALL, *overrides]).spec, **options)
+    return request_run(project, project.compose_one([*SMALL, *overrides]), **options)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ def test_a_model_that_does_not_fit_leaves_no_run(project: Project, write: Callab
     write("conf/topology/mine.yaml", "layers:\n  - LSTM: {units: 4}\n")
     project = open_project(project.workspace)
     with pytest.raises(SeqexpError):
-        request_run(project, project.compose_one(["topology=mine", "data=sine"]).spec)
+        request_run(project, project.compose_one(["topology=mine", "data=sine"]))
     assert not project.runs.exists()
 
 

@@ -74,9 +74,9 @@ def test_the_same_run_is_planned_once(project: Project) -> None:
 @pytest.mark.parametrize(
     ("words", "error", "says"),
     [
-        (["timesteps=7,many"], ConfigError, "sweep timesteps=many"),
+        (["timesteps=7,many"], ConfigError, "at timesteps=many"),
         (["seed=0..9999", "timesteps=1..10"], ConfigError, "100,000 points"),
-        (["timesteps=7,5000"], DataError, "point timesteps=5000"),
+        (["timesteps=7,5000"], DataError, "at timesteps=5000"),
         (["nothing"], ConfigError, "There is no study"),
     ],
 )

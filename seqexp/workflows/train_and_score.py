@@ -1,0 +1,135 @@
+"""Train the model of an experiment and score its forecasts: the middle of a run.
+
+Axis letters: T steps, K targets, W windows, N output steps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqexp.data.dataset import Dataset
+from seqexp.errors import RunFailed
+from seqexp.evaluation.baselines import naive_forecasts
+from seqexp.evaluation.evaluate import SplitScores, score_split
+from seqexp.evaluation.metrics import seasonal_scale
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.reporter import Reporter
+
+if TYPE_CHECKING:
+    from seqexp.training.fit import EpochEvent, Fit
+
+Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+
+class Progress:
+    """What an attempt has given so far; a failed one records as much of it as there is."""
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, float]] = []
+        self.timings: dict[str, float] = {}
+        self.fit: dict[str, Any] = {}
+        self.scores: dict[str, SplitScores] = {}
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how long a stage takes, in seconds."""
+        began = time.perf_counter()
+        yield
+        self.timings[stage] = round(time.perf_counter() - began, 3)
+
+    def note(self, event: EpochEvent) -> None:
+        """Keep one epoch as a row of the history."""
+        row = {"epoch": event.epoch, **event.values, "learning_rate": event.learning_rate}
+        self.history.append({**row, "seconds": round(event.seconds, 4), "time": event.time})
+
+
+def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: Reporter) -> Any:
+    """Build and train the model of an experiment; the history and the fit go into ``progress``.
+
+    Raises:
+        ModelError: Keras refuses a layer or another argument, or the output has the wrong shape.
+        RunFailed: The loss is no longer a number.
+    """
+    with progress.timed("start"):
+        from seqexp.training.start import start_tensorflow
+
+        start_tensorflow(spec.training.threads)
+        from seqexp.models.build import build_model
+        from seqexp.training.batches import TrainingArrays
+        from seqexp.training.fit import fit_model, set_seed
+        from seqexp.training.optimizers import check_settings
+    set_seed(spec.seed)
+    with progress.timed("build"):
+        built = build_model(spec)
+        check_settings(spec.optimizer, spec.training)
+    arrays = TrainingArrays(
+        inputs_TF=dataset.inputs_TF,
+        targets_TK=dataset.targets_TK,
+        weights_T=dataset.weights_T,
+        train_W=dataset.starts["train"],
+        validation_W=dataset.starts["validation"],
+        timesteps=dataset.shape.timesteps,
+        output_length=dataset.shape.output_length,
+        offset=dataset.shape.offset,
+    )
+    on_epoch = _both(progress.note, reporter.epoch)
+    reporter.started(spec)
+    with progress.timed("fit"):
+        fit: Fit = fit_model(built.model, arrays, spec.training, spec.optimizer, seed=spec.seed, on_epoch=on_epoch)
+    progress.fit = {
+        "best_epoch": fit.best_epoch,
+        "epochs": len(progress.history),
+        "stopped_early": fit.stopped_early,
+        "weights": int(built.model.count_params()),
+    }
+    return built.model
+
+
+def _both(first: Callable[[EpochEvent], None], second: Callable[[EpochEvent], None]) -> Callable[[EpochEvent], None]:
+    def call(event: EpochEvent) -> None:
+        first(event)
+        second(event)
+
+    return call
+
+
+def score(spec: ExperimentSpec, dataset: Dataset, model: Any, progress: Progress) -> Forecasts:
+    """Score the model on validation and test, and return the arrays of the test forecasts."""
+    from seqexp.models.forecast import forecast_windows
+
+    series, length = dataset.series, spec.output_length
+    observed_TK = np.where(series.observed_T[:, None], series.targets_TK, np.nan)
+    scale_K = seasonal_scale(observed_TK[slice(*dataset.bounds.train)], series.season)
+    forecasts: Forecasts = {}
+    with progress.timed("evaluate"):
+        for split in ("validation", "test"):
+            starts_W = dataset.starts[split]
+            if not len(starts_W):
+                continue
+            scaled_WNK = forecast_windows(
+                model,
+                dataset.inputs_TF,
+                starts_W,
+                timesteps=spec.timesteps,
+                output_length=length,
+                n_targets=spec.data.n_targets,
+            )
+            if not np.isfinite(scaled_WNK).all():
+                raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
+            forecast_WNK = dataset.target_scaler.inverse(scaled_WNK)
+            first_W, true_WNK = dataset.target_starts(split), dataset.true_WNK(split)
+            alignment = spec.topology.contract.alignment
+            naive = naive_forecasts(observed_TK, first_W, length, alignment, series.season)
+            progress.scores[split] = score_split(true_WNK, forecast_WNK, naive, scale_K)
+            if split == "test":
+                named = {f"baseline_{name}": values for name, values in naive.items()}
+                forecasts = {"target_start": first_W, "true": true_WNK, "forecast": forecast_WNK, **named}
+                if series.stamps is not None:
+                    stamps_T = series.stamps.tz_localize(None).to_numpy("datetime64[s]")
+                    forecasts["time"] = stamps_T[first_W[:, None] + np.arange(length)]
+    return forecasts
