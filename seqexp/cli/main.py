@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
@@ -65,15 +66,19 @@ def _exit_code() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except SeqexpError as error:
-        from seqexp.cli.screen import print_error
+        from seqexp.cli.screen import print_error, print_json
 
         print_error(error)
+        if "--json" in sys.argv:
+            print_json({"status": "REFUSED", "problems": [asdict(problem) for problem in error.problems]})
         return 2
     except RunFailed as error:
         print(f"{error.reason}: {error}", file=sys.stderr)
         return 1
     except Stopped as stopped:
         print("Interrupted." if stopped.signum == signal.SIGINT else "Terminated.", file=sys.stderr)
+        if "--json" in sys.argv:
+            print('{"status": "KILLED"}')
         return 128 + stopped.signum
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

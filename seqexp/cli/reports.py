@@ -53,8 +53,9 @@ def print_sweep(result: SweepResult) -> None:
         console.print(make_table(("failed", "reason", "message"), rows))
         console.print()
     done = sum(outcome.was_done for outcome in result.outcomes)
+    ran = len(result.outcomes) - done
     words = [
-        f"{len(result.outcomes) - done} runs",
+        f"{ran} run{'' if ran == 1 else 's'}",
         f"{done} done before" if done else "",
         f"{len(failed)} failed" if failed else "",
     ]

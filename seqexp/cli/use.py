@@ -88,7 +88,8 @@ def doctor(
 
     findings = list(examine(open_project(workspace), runs=runs))
     if json:
-        print_json([asdict(finding) for finding in findings])
+        well = all(finding.is_well for finding in findings)
+        print_json({"status": "WELL" if well else "BROKEN", "findings": [asdict(finding) for finding in findings]})
     else:
         rows = [(f.subject, Text(f.text, style="" if f.is_well else "bold red")) for f in findings]
         results().print(make_table(("", ""), rows))

@@ -64,7 +64,8 @@ class Composer:
             problems += _apply(tree, origins, setting)
         problems += _derive(tree, origins, files.choices, self._count_features)
         broken = _keep_contract(tree, origins)
-        problems += _unused_parameters(tree)
+        _follow_references(tree, origins)
+        problems += _unused_parameters(tree, origins)
         resolved, unresolved = resolve(tree)
         problems += unresolved or _missing(resolved)
         _anchor_paths(resolved, origins)
@@ -97,7 +98,9 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     problems = []
     for key in DERIVED:
         if get_value(tree, key) is not None:
-            problems.append(Problem("is derived from the rest of the config and cannot be set.", key, "Leave it out."))
+            where = str(origins[key]) if key in origins else ""
+            message = "is derived from the rest of the config and cannot be set."
+            problems.append(Problem(message, key, "Leave it out.", where))
     data = tree.get("data")
     if not isinstance(data, dict) or not isinstance(tree.get("topology"), dict):
         return problems
@@ -151,12 +154,24 @@ def _keep_contract(tree: Tree, origins: Origins) -> list[Problem]:
     return problems
 
 
-def _unused_parameters(tree: Tree) -> list[Problem]:
+def _follow_references(tree: Tree, origins: Origins) -> None:
+    """Let a value that refers to another come from where that one was set: ``topology.units=-3``, not the file."""
+    for key, value in leaves(tree):
+        if isinstance(value, str) and "${" in value:
+            sources = [origins[name] for name in sorted(references(value)) if name in origins]
+            chosen = next((origin for origin in sources if origin.kind not in {"file", "derived", "contract"}), None)
+            if chosen is not None:
+                origins[key] = chosen
+
+
+def _unused_parameters(tree: Tree, origins: Origins) -> list[Problem]:
     topology = tree.get("topology")
-    if not isinstance(topology, dict):
+    if not isinstance(topology, dict) or not isinstance(topology.get("layers"), list):
         return []
     used = references({key: value for key, value in tree.items() if key in {"topology", "data", "training"}})
     params = [key for key, value in topology.items() if key not in RESERVED and not isinstance(value, (dict, list))]
+    if "topology.layers" in origins and origins["topology.layers"].is_insistent:
+        params = [key for key in params if f"topology.{key}" in origins and origins[f"topology.{key}"].is_insistent]
     there = [key for key in params if f"topology.{key}" in used]
     mend = f"Parameters of this topology: {', '.join(there)}." if there else "This topology has no parameters."
     return [
@@ -187,12 +202,20 @@ def _anchored(path: str, origin: Origin | None) -> Path:
 
 def _located(problems: Sequence[Problem], origins: Origins) -> list[Problem]:
     """Put beside every problem where its value came from; an argument takes the place of what holds it."""
-    located = []
+    located: list[Problem] = []
     for problem in dict.fromkeys(problems):
         where, key = problem.where, problem.key
         while key and not where:
-            inside = (name for name in origins if name.startswith(f"{key}."))
-            where = str(origins[found]) if (found := key if key in origins else next(inside, "")) else ""
+            inside = [name for name in origins if name == key or name.startswith((f"{key}.", f"{key}["))]
+            known = [origins[name] for name in inside if origins[name].kind != "derived"]
+            # Of a mapping, the part that a person set tells more than the file that holds the rest.
+            where = next((str(origin) for origin in [*filter(_is_insistent, known), *known]), "")
             key = key[: max(key.rfind("."), key.rfind("["), 0)]
-        located.append(replace(problem, where=where))
+        told = ((other.message, other.where) for other in located)
+        if not where.startswith(("override", "sweep")) or (problem.message, where) not in told:
+            located.append(replace(problem, where=where))  # one wrong parameter is told once, however often it is used
     return located
+
+
+def _is_insistent(origin: Origin) -> bool:
+    return origin.is_insistent

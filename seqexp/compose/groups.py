@@ -106,6 +106,9 @@ class ConfigGroups:
             parsed, repository = self.loader._parse_overrides_and_create_caching_repo("config", overrides)
             found = create_defaults_list(repository, "config", parsed, prepend_hydra=False, skip_missing=False)
             config = self.loader._compose_config_from_defaults_list(found.defaults, repository)
+        except RecursionError:
+            chosen = ", ".join(overrides) or "config.yaml"
+            raise ConfigError(f"The defaults of a file chosen by {chosen} lead back to the file itself.") from None
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"The config files do not compose: {_first_line(error)}") from None
         tree: Tree = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]

@@ -31,6 +31,7 @@ class Request:
 
     settings: list[Setting] = field(default_factory=list)
     axes: dict[str, list[Any]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)  # as they were typed, by key
 
 
 def read_overrides(texts: Iterable[str], groups: ConfigGroups) -> Request:
@@ -47,6 +48,7 @@ def read_overrides(texts: Iterable[str], groups: ConfigGroups) -> Request:
         except SeqexpError as error:
             problems.extend(error.problems)
             continue
+        request.texts[key] = text
         if len(values) == 1:
             request.settings.append(Setting(key, values[0], Origin("override", text)))
             request.axes.pop(key, None)
@@ -122,7 +124,8 @@ def choices_of(
     for group, setting in choices.items():
         options = groups.options(group)
         if setting.value not in options:
-            message = f"there is no {group} {setting.value!r}."
+            named = isinstance(setting.value, str) and setting.value
+            message = f"there is no {group} {setting.value!r}." if named else f"names no {group}."
             problems.append(Problem(message, group, suggest(setting.value, options), str(setting.origin)))
     good = {group: str(setting.value) for group, setting in choices.items() if setting.value in groups.options(group)}
     return good, values, problems
@@ -133,10 +136,18 @@ def _parse(text: str, where: str, groups: ConfigGroups) -> Override:
         override: Override = OverridesParser.create(config_loader=groups.loader).parse_overrides([text])[0]
         return override
     except HydraException as error:
-        reason = str(error).strip().splitlines()[0]
         key, _, value = text.partition("=")
+        reason = _plain_reason(str(error).strip().splitlines()[0], value)
         mend = f"Quote a text that holds signs such as , = ( [ : for example '{key}=\"{value}\"'."
         raise ConfigError([Problem(f"this value cannot be read: {reason}", key, mend, where)]) from None
+
+
+def _plain_reason(reason: str, value: str) -> str:
+    """Return Hydra's reason in words for people: its lexer names its own classes."""
+    if "Exception" not in reason:
+        return reason
+    odd = [sign for sign in value if not (sign.isascii() and (sign.isalnum() or sign in "_-./ "))]
+    return f"the sign {odd[0]!r} stands in it without quotes" if odd else "it ends too early"
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -12,7 +13,17 @@ from omegaconf.errors import OmegaConfBaseException
 from seqexp.compose.tree import leaves
 from seqexp.errors import Problem, suggest
 
-RESOLVERS = {"product": lambda *numbers: math.prod(numbers), "sum": lambda *numbers: sum(numbers)}
+
+def _of_numbers(function: Callable[[Sequence[float]], float]) -> Callable[..., float]:
+    def resolver(*numbers: Any) -> float:
+        if not numbers or not all(isinstance(number, (int, float)) for number in numbers):
+            raise ValueError("it takes one number or more, for example ${product:${output_length},${data.n_targets}}.")
+        return function(numbers)
+
+    return resolver
+
+
+RESOLVERS = {"product": _of_numbers(math.prod), "sum": _of_numbers(sum)}
 _RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 _LARGEST_TREE = 200_000  # characters, after resolution
 

@@ -60,7 +60,8 @@ def read_study(path: Path, groups: ConfigGroups) -> Study:
     try:
         spec = validate_as(StudySpec, file.tree or {})
     except ConfigError as error:
-        raise located(error, {key: f"{path.name}:{line}" for key, line in file.lines.items()}.items()) from None
+        lines = {"": path.name, **{key: f"{path.name}:{line}" for key, line in file.lines.items()}}
+        raise located(error, lines.items()) from None
     grids = [dict(_axes(grid, groups, file)) for grid in spec.grids]
     return Study(path.stem, spec, list(settings_of(spec.set, file, "study", "set")), grids)
 

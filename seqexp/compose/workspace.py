@@ -26,6 +26,8 @@ def find_workspace(asked: str | Path | None = None) -> Path:
         folder = Path(wanted).expanduser().resolve()
         if not folder.is_dir():
             source = "--workspace" if asked else "SEQEXP_WORKSPACE"
+            if folder.exists():
+                raise ConfigError(f"{source}: {wanted} is a file.", mend="Name the folder it lies in.")
             raise ConfigError(f"{source}: there is no folder {wanted}.", mend="Make it first, or name another.")
         return folder
     here = Path.cwd().resolve()

@@ -52,7 +52,7 @@ def read_yaml(path: Path) -> YamlFile:
         return YamlFile(path, None if node is None else loader.construct_document(node), lines, text[:512])
     except _NotPlain as error:
         where = shown_path(path, error.line)
-        raise ConfigError([Problem(str(error), where=where, mend="Write plain values out.")]) from None
+        raise ConfigError([Problem(str(error), where=where, mend="Write plain keys and values out.")]) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigError([Problem(f"This is no valid YAML: {error.problem}.", where=shown_path(path, line))]) from None
@@ -89,6 +89,8 @@ class _PlainLoader(get_yaml_loader()):  # type: ignore[misc]
 def _note_lines(node: yaml.Node, key: str, lines: dict[str, int], path: Path) -> None:
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
+            if name.tag != "tag:yaml.org,2002:str":
+                raise _NotPlain(f"The key {name.value} is no text.", name.start_mark)
             inner = dotted(key, str(name.value))
             lines[inner] = name.start_mark.line + 1
             refuse_code(str(name.value), inner, shown_path(path, lines[inner]))

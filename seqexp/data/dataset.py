@@ -5,6 +5,7 @@ Axis letters: T steps, F features, K targets, W windows, N output steps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,11 +89,21 @@ def prepare_dataset(spec: ExperimentSpec) -> Dataset:
         shape=shape,
         feature_scaler=feature_scaler,
         target_scaler=target_scaler,
-        inputs_TF=feature_scaler.transform(series.features_TF).astype(np.float32),
-        targets_TK=target_scaler.transform(series.targets_TK).astype(np.float32),
+        inputs_TF=_scaled(feature_scaler, series.features_TF, series.feature_names, "data.features"),
+        targets_TK=_scaled(target_scaler, series.targets_TK, series.target_names, "data.targets"),
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
     )
+
+
+def _scaled(scaler: Scaler, values_TF: Array, names: Sequence[str], key: str) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled_TF = scaler.transform(values_TF).astype(np.float32)
+    broken_F = (~np.isfinite(scaled_TF) & np.isfinite(values_TF)).any(axis=0)
+    if broken_F.any():
+        message = f"the values of {names[int(broken_F.argmax())]!r} are too large to be scaled to 32 bits."
+        raise DataError(message, key=key, mend="Divide the column, or choose another data.scaler.")
+    return scaled_TF
 
 
 def _known(values_TF: Array) -> Array:

@@ -63,12 +63,12 @@ def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
     label = source_label(spec)
     table = read_table(spec)
     if spec.rows is not None:
-        table = table.iloc[spec.rows[0] : spec.rows[1]]
-        if not len(table):
-            raise DataError(f"rows {list(spec.rows)} leave nothing of {label}.", key="data.rows")
+        table = _cut(table, spec.rows[0], spec.rows[1], label)
     features = feature_names(spec)
     targets = () if inputs_only else spec.targets
-    values = _numbers(table, dict.fromkeys(targets, "data.targets") | dict.fromkeys(features, "data.features"), label)
+    keys = dict.fromkeys(targets, "data.targets")
+    keys |= {name: "data.features" for name in features if name not in targets}
+    values = _numbers(table, keys, label)
     stamps, frequency = None, spec.frequency
     if spec.time is not None:
         stamps = read_stamps(table, spec, label)
@@ -76,6 +76,17 @@ def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
         values, frequency = _even(values, spec, label)
         stamps = pd.DatetimeIndex(values.index)
     return _finish(values, features, targets, stamps, frequency, spec, label)
+
+
+def _cut(table: pd.DataFrame, start: int | None, stop: int | None, label: str) -> pd.DataFrame:
+    outside = [bound for bound in (start, stop) if bound is not None and not -len(table) <= bound <= len(table)]
+    if outside:
+        message = f"{outside[0]} lies outside {label}, which has {len(table)} rows."
+        raise DataError(message, key="data.rows", mend="Use null for the start or the end: data.rows=[10,null].")
+    kept = table.iloc[start:stop]
+    if not len(kept):
+        raise DataError(f"rows [{start}, {stop}] leave nothing of {label}.", key="data.rows")
+    return kept
 
 
 def feature_names(spec: DataSpec) -> tuple[str, ...]:

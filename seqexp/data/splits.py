@@ -77,14 +77,22 @@ def _ends_of_dates(shares: list[str | int], stamps: pd.DatetimeIndex | None) -> 
         if share == 0:
             ends.append(ends[-1])
             continue
-        last = pd.Timestamp(str(share))
         whole_day = len(str(share)) <= len("2009-12-31")
-        if whole_day:
-            last += pd.Timedelta(days=1)
-        if stamps.tz is not None and last.tz is None:
-            last = last.tz_localize(stamps.tz)
+        last = _in_zone_of(stamps, pd.Timestamp(str(share)) + pd.Timedelta(days=int(whole_day)), name, whole_day)
         ends.append(int(stamps.searchsorted(last, side="left" if whole_day else "right")))
         if len(ends) > 1 and ends[-1] <= ends[-2]:
             message = f"{share} leaves no step for it: the series runs from {stamps[0]} to {stamps[-1]}."
             raise DataError(message, key=f"data.split.{name}", mend="The dates must rise and lie inside the series.")
     return ends
+
+
+def _in_zone_of(stamps: pd.DatetimeIndex, moment: pd.Timestamp, name: str, starts_day: bool) -> pd.Timestamp:
+    if stamps.tz is None:
+        if moment.tz is not None:
+            message = f"{moment} has an offset from UTC, and the stamps of the series have none."
+            raise DataError(message, key=f"data.split.{name}", mend="Leave the offset out.")
+        return moment
+    if moment.tz is not None:
+        return moment.tz_convert(stamps.tz)
+    # A day begins with its first midnight, or later where the clock skips it; an hour that comes twice ends twice.
+    return moment.tz_localize(stamps.tz, ambiguous=starts_day, nonexistent="shift_forward")

@@ -12,6 +12,7 @@ from seqexp.spec.data import DataSpec
 
 _SEASONS = {"B": 5, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 _DAY = pd.Timedelta(days=1)
+_LARGEST_GRID, _SPARSEST = 1_000_000, 100  # steps that are always allowed, and for each row
 
 
 def read_stamps(table: pd.DataFrame, spec: DataSpec, label: str) -> pd.DatetimeIndex:
@@ -32,6 +33,7 @@ def read_stamps(table: pd.DataFrame, spec: DataSpec, label: str) -> pd.DatetimeI
         column = column.astype(str)
     try:
         aware = spec.timezone is None and _has_offsets(column)
+        _refuse_ambiguous(column, spec, label)
         parsed = pd.DatetimeIndex(pd.to_datetime(column, format=spec.read.date_format, utc=aware))
     except (ValueError, TypeError, pd.errors.OutOfBoundsDatetime) as error:
         reason = str(error).splitlines()[0].rstrip(".")
@@ -41,6 +43,18 @@ def read_stamps(table: pd.DataFrame, spec: DataSpec, label: str) -> pd.DatetimeI
         row = int(parsed.isna().argmax())
         raise DataError(f"the column {name!r} of {label} has no stamp in row {row}.", key="data.time")
     return _in_zone(parsed, spec, label)
+
+
+def _refuse_ambiguous(column: pd.Series, spec: DataSpec, label: str) -> None:
+    """Refuse days such as 01/02/2024 that may be January or February: a wrong guess would go unnoticed."""
+    texts = column.dropna().astype(str)
+    if spec.read.date_format is not None or not texts.str.match(r"\s*\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b").all():
+        return
+    first_two = texts.str.extract(r"(\d{1,2})[/.-](\d{1,2})").astype(int)
+    if len(texts) and (first_two <= 12).all(axis=None) and (first_two[0] != first_two[1]).any():
+        message = f"the column {spec.time!r} of {label} holds days such as {texts.iloc[0]!r}: day or month first?"
+        mend = "Say which: data.read.date_format=%d/%m/%Y or data.read.date_format=%m/%d/%Y."
+        raise DataError(message, key="data.read.date_format", mend=mend)
 
 
 def _has_offsets(column: pd.Series) -> bool:
@@ -60,7 +74,7 @@ def _in_zone(stamps: pd.DatetimeIndex, spec: DataSpec, label: str) -> pd.Datetim
             f"there is no time zone {spec.timezone!r}.", key="data.timezone", mend="For example Europe/Paris."
         ) from None
     except ValueError as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         message = f"the stamps of {label} are not local times of {spec.timezone}: {reason}."
         mend = "Leave data.timezone out if the stamps are UTC or have no daylight saving."
         raise DataError(message, key="data.timezone", mend=mend) from None
@@ -110,10 +124,12 @@ def make_grid(stamps: pd.DatetimeIndex, frequency: str, label: str) -> pd.Dateti
         DataError: The frequency is none of pandas', or stamps lie between those of the grid.
     """
     try:
+        _refuse_endless(stamps, frequency, label)
         grid = pd.date_range(stamps[0], stamps[-1], freq=frequency)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ZeroDivisionError) as error:
         mend = "In pandas' words: h, D, B, W, MS, QS, 15min ..."
-        raise DataError(f"{frequency!r} is no frequency: {error}", key="data.frequency", mend=mend) from None
+        reason = "its step is nothing" if isinstance(error, ZeroDivisionError) else str(error).splitlines()[0]
+        raise DataError(f"{frequency!r} is no frequency: {reason}", key="data.frequency", mend=mend) from None
     off = stamps.difference(grid)
     if len(off):
         message = (
@@ -121,6 +137,16 @@ def make_grid(stamps: pd.DatetimeIndex, frequency: str, label: str) -> pd.Dateti
         )
         raise DataError(message, key="data.frequency", mend="Set data.frequency, or resample the file.")
     return grid
+
+
+def _refuse_endless(stamps: pd.DatetimeIndex, frequency: str, label: str) -> None:
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    if not isinstance(offset, pd.offsets.Tick):
+        return
+    steps = (stamps[-1] - stamps[0]) / pd.Timedelta(offset)
+    if steps > max(_LARGEST_GRID, _SPARSEST * len(stamps)):
+        message = f"a grid of frequency {frequency} over {label} has {steps:,.0f} steps for {len(stamps):,} rows."
+        raise DataError(message, key="data.frequency", mend="Give the step that the rows really have.")
 
 
 def season_of(frequency: str | None) -> int:

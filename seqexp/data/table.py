@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+import warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -83,26 +85,57 @@ def _read_file(path: Path, stamp: tuple[int, int], read: ReadSpec) -> pd.DataFra
         raise DataError(message, key="data.path", mend="Unpack or rename the file.")
     if not len(table):
         raise DataError(f"the file {path.name} has a header and no rows.", key="data.path")
+    if table.columns.has_duplicates:
+        _refuse_doubled(list(table.columns), path)
     return table
 
 
 def _read_csv(path: Path, read: ReadSpec) -> pd.DataFrame:
+    _check_encoding(path, read.encoding)
+    options: dict[str, Any] = {"sep": read.sep, "encoding": read.encoding, "engine": "python"}
+    if len(read.sep) == 1:  # pandas reads a longer one as a regular expression, which only its slow engine knows
+        options |= {"engine": "c", "low_memory": False}
+    options |= {"compression": None}  # never unpacked: a small archive may hold more than the memory does
     try:
-        codecs.lookup(read.encoding)
-    except LookupError:
-        raise DataError(f"there is no encoding {read.encoding!r}.", key="data.read.encoding") from None
-    options: dict[str, Any] = {"sep": read.sep, "decimal": read.decimal, "thousands": read.thousands}
-    try:
-        # Never unpacked: a small archive may hold more than the memory does.
-        table: pd.DataFrame = pd.read_csv(path, encoding=read.encoding, compression=None, low_memory=False, **options)
+        with warnings.catch_warnings():
+            # Longer rows than the header would otherwise be cut, or shift every column by one.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options)
+            _refuse_doubled([name for name in header.iloc[0] if isinstance(name, str)], path)
+            options |= {"decimal": read.decimal, "thousands": read.thousands, "index_col": False}
+            table: pd.DataFrame = pd.read_csv(path, **options)
         return table
+    except pd.errors.ParserWarning:
+        message = f"{path.name} has rows with more fields than its header names."
+        mend = "Name every column in the first line, or look at data.read: sep, decimal, thousands."
+        raise DataError(message, key="data.read", mend=mend) from None
     except UnicodeDecodeError as error:
         mend = "Name the file's encoding, for example data.read.encoding=latin-1."
         raise DataError(f"{path.name} is not {read.encoding}: {error}.", key="data.read.encoding", mend=mend) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError, re.error) as error:
         reason = str(error).strip().splitlines()[0]
         mend = "Look at data.read: sep, decimal, thousands, encoding."
         raise DataError(f"{path.name} cannot be read as CSV: {reason}", key="data.read", mend=mend) from None
+
+
+def _check_encoding(path: Path, encoding: str) -> None:
+    try:
+        is_text = codecs.lookup(encoding)._is_text_encoding
+    except LookupError:
+        is_text = False
+    if not is_text:
+        raise DataError(f"there is no text encoding {encoding!r}.", key="data.read.encoding", mend="For example utf-8.")
+    with path.open("rb") as file:
+        packed = file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zX"))
+    if packed:
+        raise DataError(f"{path.name} is a compressed file.", key="data.path", mend="Unpack it first.")
+
+
+def _refuse_doubled(names: list[str], path: Path) -> None:
+    doubled = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    if doubled:
+        message = f"{path.name} has more than one column {doubled[0]!r}."
+        raise DataError(message, key="data.path", mend="Give every column a name of its own.")
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -5,6 +5,7 @@ Axis letters: B batch, T timesteps, F features, N output steps, K targets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,7 +64,10 @@ def _label(part: Part) -> str:
 
 
 def _refused(spec: ExperimentSpec, position: int, part: Part, rows: Sequence[LayerRow], error: Exception) -> ModelError:
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # Keras prints its reasons in bold
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception encountered")]  # the next line says which
+    reason = next(iter([*told, *lines]), type(error).__name__)
     message = f"Keras refuses this layer of {spec.topology.name}: {reason}"
     return ModelError(
         [Problem(message, f"topology.layers[{position}].{part.name}", f"The layers before it:\n{_shapes(rows)}")]

@@ -51,8 +51,10 @@ _SIZES = {"units", "filters", "kernel_size", "pool_size", "strides", "dilation_r
 _SIZES |= {"value_dim", "head_dim", "num_query_heads", "num_key_value_heads", "input_dim", "output_dim", "size"}
 _SIZES |= {"output_size", "depth_multiplier", "groups", "gradient_accumulation_steps"}
 _WHOLE_NUMBERS = {"decay_steps", "first_decay_steps", "warmup_steps", "seed", "lag", "step", "power_iterations"}
-_NUMBERS = {"rate", "stddev", "clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "initial_learning_rate"}
-_NUMBERS |= {"decay_rate", "warmup_target", "max_value"}
+_NUMBERS = {"decay_rate", "max_value"}
+_POSITIVE = {"clipnorm", "clipvalue", "global_clipnorm", "warmup_target"}
+_FROM_ZERO = {"initial_learning_rate", "stddev", "weight_decay"}
+_SHARES = {"rate", "dropout", "recurrent_dropout", "momentum", "beta_1", "beta_2", "rho", "ema_momentum"}
 _KINDS = {
     "activation": "activation",
     "recurrent_activation": "activation",
@@ -159,6 +161,12 @@ def _kind(parameter: inspect.Parameter) -> str:
         return "size"
     if name in _WHOLE_NUMBERS:
         return "int"
+    if name in _SHARES:
+        return "share"
+    if name in _POSITIVE:
+        return "positive"
+    if name in _FROM_ZERO:
+        return "from_zero"
     if isinstance(default, float) or name in _NUMBERS:
         return "number"
     return "any"

@@ -17,4 +17,5 @@ class Frozen(BaseModel):
 
 Many = Annotated[tuple[Item, ...], Strict(False)]  # YAML gives lists; a frozen spec holds tuples
 Steps = Annotated[int, Field(ge=1, le=100_000)]
+Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from seqexp.errors import Problem, suggest
-from seqexp.spec.base import Count, Frozen, Many
+from seqexp.spec.base import Count, Frozen, Many, Text
 from seqexp.spec.parts import PartErrors, shown, split_part
 
 
@@ -45,7 +46,18 @@ def _read_source(value: Any) -> Any:
     name, args = found
     if name not in SOURCES:
         raise PartErrors([Problem(f"there is no source {name!r}.", mend=suggest(name, SOURCES))])
-    return SOURCES[name].model_validate(args)
+    try:
+        return SOURCES[name].model_validate(args)
+    except ValidationError as error:
+        raise PartErrors([_source_problem(name, detail) for detail in error.errors(include_url=False)]) from None
+
+
+def _source_problem(name: str, detail: Any) -> Problem:
+    key = ".".join([name, *map(str, detail["loc"])])
+    if detail["type"] == "extra_forbidden":
+        return Problem("unknown key.", key, mend=suggest(detail["loc"][-1], SOURCES[name].model_fields))
+    message = detail["msg"].replace("Input should be", "expected").replace("Field required", "is missing")
+    return Problem(f"{message}, got {shown(detail['input'])}.", key)
 
 
 def source_name(source: Frozen) -> str:
@@ -67,8 +79,8 @@ class ReadSpec(Frozen):
 
     sep: Annotated[str, Field(min_length=1, max_length=8)] = ","
     decimal: Annotated[str, Field(min_length=1, max_length=1)] = "."
-    encoding: str = "utf-8"
-    date_format: str | None = None
+    encoding: Text = "utf-8"
+    date_format: Text | None = None
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
 
@@ -102,8 +114,13 @@ class SplitSpec(Frozen):
         return self
 
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
+
+
 def _check_date(name: str, text: str) -> None:
     try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
         datetime.fromisoformat(text)
     except ValueError:
         raise PartErrors([Problem(f"expected a date such as 2009-12-31, got {text!r}.", name)]) from None
@@ -117,14 +134,14 @@ class DataSpec(Frozen):
 
     name: str
     source: Annotated[Source, BeforeValidator(_read_source), PlainSerializer(_write_source)]
-    path: str | None = None
+    path: Text | None = None
     read: ReadSpec = ReadSpec()
-    time: str | None = None
-    timezone: str | None = None
+    time: Text | None = None
+    timezone: Text | None = None
     rows: Annotated[Many[int | None], Field(min_length=2, max_length=2)] | None = None
-    features: str | Annotated[Many[str], Field(min_length=1)] | None = None
-    targets: Annotated[Many[str], Field(min_length=1), BeforeValidator(_one_or_many)]
-    frequency: str | None = None
+    features: Text | Annotated[Many[Text], Field(min_length=1)] | None = None
+    targets: Annotated[Many[Text], Field(min_length=1), BeforeValidator(_one_or_many)]
+    frequency: Text | None = None
     season: Count | None = None
     missing: Literal["error", "forward_fill", "drop"] = "error"
     duplicates: Literal["error", "first", "last", "mean"] = "error"
@@ -138,6 +155,13 @@ class DataSpec(Frozen):
         problems = []
         if isinstance(self.source, TableSource) and not self.path:
             problems.append(Problem("data=table needs a file.", "path", mend="Write data.path=my.csv."))
+        if self.path and not isinstance(self.source, TableSource):
+            message = f"the source {source_name(self.source)} reads no file."
+            problems.append(Problem(message, "path", mend="Your own file: data=table data.path=my.csv."))
+        for key in ("frequency", "timezone"):
+            if getattr(self, key) and not self.time:
+                mend = "Name the column of stamps in data.time, or set data.season if that is what is wanted."
+                problems.append(Problem("needs stamps, and data.time names none.", key, mend=mend))
         for key in ("targets", "features"):
             names = getattr(self, key)
             if isinstance(names, tuple) and len(set(names)) < len(names):

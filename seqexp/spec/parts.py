@@ -19,6 +19,7 @@ from seqexp.spec.catalogue import NOUNS, arguments_of, known_names
 
 LARGEST_SIZE = 65_536
 _SECTIONS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
+_FLOATS = {"number", "positive", "from_zero", "share", "schedule"}
 _SECTIONS |= {"layer": "layers", "cell": "layers"}
 
 
@@ -57,7 +58,7 @@ def problems_of_part(value: Any, section: str, key: str = "") -> Iterator[Proble
     found = split_part(value)
     noun = NOUNS[section]
     if found is None:
-        yield Problem(f"expected the name of a {noun} or {{Name: {{arguments}}}}, got {shown(value)}.", key)
+        yield Problem(f"expected the name of {_a(noun)} or {{Name: {{arguments}}}}, got {shown(value)}.", key)
         return
     name, args = found
     known = arguments_of(section, name)
@@ -112,11 +113,16 @@ def _problems_of_value(value: Any, described: Mapping[str, Any], key: str) -> It
     elif kind in {"activation", "function"}:
         section = "activations" if kind == "activation" else "functions"
         if not isinstance(value, str):
-            yield Problem(f"expected the name of a {NOUNS[section]}, got {shown(value)}.", key)
+            yield Problem(f"expected the name of {_a(NOUNS[section])}, got {shown(value)}.", key)
         elif value not in known_names(section):
             yield Problem(f"there is no {kind} {value!r}.", key, mend=suggest(value, known_names(section)))
     elif kind == "schedule" and not _is_number(value):
-        yield from problems_of_part(value, "schedules", key)
+        if split_part(value) is None:
+            yield Problem(
+                f"expected a number or a learning-rate schedule {{Name: {{arguments}}}}, got {shown(value)}.", key
+            )
+        else:
+            yield from problems_of_part(value, "schedules", key)
     elif wanted := _unmet(kind, value):
         yield Problem(f"expected {wanted}, got {shown(value)}.", key)
 
@@ -127,8 +133,14 @@ def _unmet(kind: str, value: Any) -> str:
         return "" if isinstance(value, bool) else "true or false"
     if kind == "int":
         return "" if _is_int(value) else "a whole number"
-    if kind in {"number", "schedule"}:
+    if kind == "number":
         return "" if _is_number(value) else "a number"
+    if kind in {"positive", "schedule"}:
+        return "" if _is_number(value) and value > 0 else "a number above 0"
+    if kind == "from_zero":
+        return "" if _is_number(value) and value >= 0 else "a number from 0 up"
+    if kind == "share":
+        return "" if _is_number(value) and 0 <= value <= 1 else "a number from 0 to 1"
     if kind == "text":
         return "" if isinstance(value, str) else "a text"
     if kind == "size":
@@ -136,6 +148,27 @@ def _unmet(kind: str, value: Any) -> str:
         fits = bool(sizes) and all(_is_int(size) and 1 <= size <= LARGEST_SIZE for size in sizes)
         return "" if fits else f"a whole number from 1 to {LARGEST_SIZE:,}"
     return "" if _is_plain(value) else "a number, a text, true, false, null or a list of these"
+
+
+def with_floats(args: Mapping[str, Any], known: Any) -> dict[str, Any]:
+    """Return checked arguments with ``1`` written as ``1.0`` where any number may stand: both are the same run."""
+    return {key: _with_floats(value, known[key]["kind"]) for key, value in args.items()}
+
+
+def _with_floats(value: Any, kind: str) -> Any:
+    if kind == "cells":
+        return [_with_floats(item, "cell") for item in value]
+    if kind in _FLOATS and _is_int(value):
+        return float(value)
+    section = "schedules" if kind == "schedule" else _SECTIONS.get(kind, "")
+    if section and isinstance(value, Mapping):
+        name, args = split_part(value) or ("", {})
+        return {name: with_floats(args, arguments_of(section, name) or {})}
+    return value
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _is_cell(name: str) -> bool:
@@ -181,7 +214,7 @@ def _reader(section: str) -> BeforeValidator:
         if problems:
             raise PartErrors(problems)
         name, args = split_part(value) or ("", {})
-        return Part(name=name, args=args)
+        return Part(name=name, args=with_floats(args, arguments_of(section, name)))
 
     return BeforeValidator(read)
 

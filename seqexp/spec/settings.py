@@ -9,7 +9,7 @@ from pydantic import Field, model_serializer, model_validator
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen, Many
 from seqexp.spec.catalogue import arguments_of, known_names
-from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown
+from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown, with_floats
 
 Stride = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -36,7 +36,7 @@ class OptimizerSpec(Frozen):
         problems = list(problems_of_arguments(name, args, known, ""))
         if problems:
             raise PartErrors(problems)
-        return {"name": name, "args": args}
+        return {"name": name, "args": with_floats(args, known)}
 
     @model_serializer(mode="plain")
     def _as_written(self) -> dict[str, Any]:

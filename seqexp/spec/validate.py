@@ -71,6 +71,8 @@ def _translate(detail: Any, path: list[Any], key: str, model: type[BaseModel]) -
     elif kind == "too_short":
         if not received:  # otherwise its items were wrong, and each is reported
             yield Problem("is empty; at least one is needed.", key)
+    elif kind == "string_too_short":
+        yield Problem("is empty.", key, mend="Give it a value, or null where there is none.")
     elif kind in _EXPECTED:
         yield Problem(f"expected {_EXPECTED[kind]}, got {shown(received)}.", key)
     elif kind == "literal_error":
@@ -87,6 +89,10 @@ def _translate(detail: Any, path: list[Any], key: str, model: type[BaseModel]) -
 def _one_of_a_union(problems: list[Problem]) -> Iterator[Problem]:
     """Join what the branches of a union say about one value: ``expected a number or a text``."""
     first = problems[0]
+    told = [problem for problem in problems if not problem.message.startswith("expected ")]
+    if told:  # one branch knows more than that the value is of another kind
+        yield from dict.fromkeys(told)
+        return
     alike = [problem for problem in problems if problem.message.startswith("expected ") and ", got " in problem.message]
     if len(alike) < 2 or len(alike) < len(problems):
         yield from dict.fromkeys(problems)

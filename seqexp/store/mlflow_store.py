@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from seqexp.errors import StoreError
 
@@ -219,6 +221,20 @@ class MlflowStore:
         except (self._failure, OSError) as error:
             reason = str(error).strip().splitlines()[0][:300]
             raise StoreError(f"MLflow at {self.uri} does not answer: {reason}", key="tracking.uri") from None
+
+
+def may_hold(uri: str, run_id: str) -> bool:
+    """Say whether a store may hold a run, without opening it with MLflow (which takes seconds).
+
+    Of a local store it is known: a file that was deleted, or made anew, holds no run of before. A server is believed.
+    """
+    if not uri.startswith("sqlite:///"):
+        return True
+    try:
+        with closing(sqlite3.connect(f"file:{quote(uri[len('sqlite:///') :])}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 @contextmanager

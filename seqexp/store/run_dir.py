@@ -125,13 +125,17 @@ class RunWriter:
 
 def next_attempt(home: Path, run_key: str) -> int:
     """Return the number that the next attempt of a run gets."""
-    numbers = [int(path.name.rpartition("-")[2]) for path in home.glob(f"{run_key}-*") if path.is_dir()]
-    return max(numbers, default=0) + 1
+    return max((int(path.name.rpartition("-")[2]) for path in _attempts(home, run_key)), default=0) + 1
+
+
+def _attempts(home: Path, run_key: str) -> list[Path]:
+    """Return the attempts at a run; a copy that somebody made beside them is none."""
+    return [path for path in home.glob(f"{run_key}-*") if path.is_dir() and path.name[len(run_key) + 1 :].isdigit()]
 
 
 def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
     """Return the last finished attempt of a run whose files are all whole, or None."""
-    found = [read_run(path) for path in (runs / name).glob(f"{run_key}-*") if not damaged_files(path)]
+    found = [read_run(path) for path in _attempts(runs / name, run_key) if not damaged_files(path)]
     finished = [run for run in found if run.record.status == "FINISHED"]
     return max(finished, key=lambda run: run.record.attempt, default=None)
 

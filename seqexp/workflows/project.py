@@ -52,7 +52,9 @@ class Project:
         if request.axes:
             mend = "Use seqexp sweep for several values."
             problems = [
-                Problem(f"has {len(values)} values, and one run takes one.", key, mend)
+                Problem(
+                    f"has {len(values)} values, and one run takes one.", key, mend, f"override {request.texts[key]}"
+                )
                 for key, values in request.axes.items()
             ]
             raise ConfigError(problems)

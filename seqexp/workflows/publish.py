@@ -14,7 +14,7 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.spec.settings import TrackingSpec
 from seqexp.store.environment import package_versions
-from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection
+from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection, may_hold
 from seqexp.store.run_dir import (
     FIGURE,
     FORECASTS,
@@ -68,7 +68,7 @@ class Publisher:
         Raises:
             StoreError: The store cannot be reached; the run directory is complete all the same.
         """
-        if known := published_as(run.path).get(self.uri):
+        if (known := published_as(run.path).get(self.uri)) and may_hold(self.uri, known):
             return known
         with _model_of(run, with_model) as model:
             run_id = self.store.publish(_projection(run, self._workspace, model, tags or {}))

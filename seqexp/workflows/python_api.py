@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqexp.errors import ConfigError
+from seqexp.spec.parts import shown
 from seqexp.store.run_dir import find_run
 from seqexp.workflows.load import Run
 from seqexp.workflows.plan import LeftOut, plan_sweep
@@ -50,7 +52,7 @@ def run(
         SeqexpError: The request is wrong; nothing is recorded.
     """
     project = open_project(workspace, config_dir)
-    outcome = request_run(project, project.compose_one(overrides), force=force)
+    outcome = request_run(project, project.compose_one(_texts(overrides)), force=force)
     return Run(outcome.stored, outcome.mlflow_run_id)
 
 
@@ -73,8 +75,15 @@ def sweep(
         SeqexpError: The request is wrong.
     """
     project = open_project(workspace, config_dir)
-    result = run_sweep(project, plan_sweep(project, words), force=force)
+    result = run_sweep(project, plan_sweep(project, _texts(words)), force=force)
     return Sweep([Run(outcome.stored, outcome.mlflow_run_id) for outcome in result.outcomes], result.skipped)
+
+
+def _texts(words: object) -> list[str]:
+    if isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
+        return list(words)
+    mend = 'For example seqexp.run(["topology=vector_output", "training.epochs=5"]).'
+    raise ConfigError(f"expected a list of texts, got {shown(words)}.", mend=mend)
 
 
 def load(run: str | Path, *, workspace: str | Path | None = None) -> Run:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from seqexp.store.mlflow_store import may_hold
+
 SEQEXP = str(Path(sys.executable).with_name("seqexp"))
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topology=vector_output", "topology.units=4"]
 
@@ -61,6 +63,7 @@ def test_looking_needs_no_tensorflow(words: list[str]) -> None:
         (["predict", "nothing"], "There is no run"),
         (["list", "layers", "LSMT"], "Did you mean LSTM?"),
         (["run", "--workspace", "nowhere"], "there is no folder"),
+        (["run", "--workspace", SEQEXP], "is a file"),
         (["run", "--config-dir", "nowhere"], "there is no folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -84,6 +87,12 @@ def test_run_sweep_and_json(workspace: Path) -> None:
     again = _run("run", *SMALL)
     assert "Already done" in again.stdout
     assert "persistence" in again.stdout
+    (workspace / "mlflow.db").unlink()  # a store that was deleted gets the run again
+    shown = json.loads(_run("run", *SMALL, "--json").stdout)
+    assert shown["already_done"]
+    assert shown["mlflow_run_id"] != values["mlflow_run_id"]
+    assert may_hold(f"sqlite:///{workspace / 'mlflow.db'}", shown["mlflow_run_id"])
+    assert not may_hold(f"sqlite:///{workspace / 'mlflow.db'}", values["mlflow_run_id"])
     swept = _run(
         "sweep", *SMALL[:-2], "topology.units=4", "topology=vector_output,one_to_many", "timesteps=14", "--json"
     )
@@ -96,6 +105,15 @@ def test_run_sweep_and_json(workspace: Path) -> None:
     forecast = _run("predict", values["runs"][0]["run_key"], "--output", "f.csv")
     assert forecast.returncode == 0, forecast.stderr
     assert len((workspace / "f.csv").read_text().splitlines()) == 8
+
+
+def test_with_json_a_refusal_is_an_object_too(workspace: Path) -> None:
+    done = _run("run", "topology=nope", "--json")
+    assert done.returncode == 2
+    values = json.loads(done.stdout)
+    assert values["status"] == "REFUSED"
+    assert values["problems"][0]["key"] == "topology"
+    assert json.loads(_run("doctor", "--json").stdout)["status"] == "WELL"
 
 
 def test_a_failed_run_exits_with_1(workspace: Path) -> None:

@@ -141,6 +141,7 @@ def test_features_all_counts_the_numeric_columns() -> None:
         ("name=${nothing}", "cannot be resolved"),
         ("name=${name}", "name"),
         ("timesteps=${output_lenght}", "Did you mean output_length?"),
+        ("timesteps=${product:}", "one number or more"),
     ],
 )
 def test_references_that_do_not_resolve_are_explained(override: str, says: str) -> None:
@@ -159,3 +160,43 @@ def test_parts_take_the_place_of_parts() -> None:
     spec = open_project().compose_one(["training.loss={Huber: {delta: 2.0}}", "data.source={sine: {length: 50}}"]).spec
     assert spec.training.loss.as_written() == {"Huber": {"delta": 2.0}}
     assert spec.as_tree()["data"]["source"]["sine"]["length"] == 50
+
+
+def test_a_wrong_parameter_is_told_once_and_at_the_override_that_set_it() -> None:
+    (problem,) = _problems("topology=encoder_decoder", "topology.units=-3").values()
+    assert "got -3" in problem
+    assert "override topology.units=-3" in problem
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "where"),
+    [
+        (["data.n_targets=3"], "data.n_targets", "override data.n_targets=3"),
+        (["data.split={train:0.9,validation:0.5,test:0.1}"], "data.split", "override data.split={train"),
+        (["data=sine", "data.source.sine.lenght=5"], "data.source.sine.lenght", "override data.source.sine.lenght=5"),
+        (["topology.layers=5"], "topology.layers", "override topology.layers=5"),
+        (["timesteps=7,8"], "timesteps", "override timesteps=7,8"),
+        (["topology=null"], "topology", "override topology=null"),
+        (["name=ü"], "name", "override name=ü"),
+        (["data.features=[]"], "data.features", "override data.features=[]"),
+    ],
+)
+def test_the_place_of_a_mistake_is_the_override(overrides: list[str], key: str, where: str) -> None:
+    found = _problems(*overrides)
+    assert list(found) == [key]
+    assert where in found[key]
+    assert "Exception" not in found[key]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("defaults: [mine, _self_]\n", "lead back to the file itself"),
+        ("null: 3\n", "mine.yaml:1"),
+        ("- 1\n", "keys and values"),
+        ("defaults: [nope]\n", "topology/nope"),
+    ],
+)
+def test_a_file_that_does_not_compose_is_explained(write: Callable[[str, str], Path], text: str, says: str) -> None:
+    write("conf/topology/mine.yaml", text)
+    assert says in "".join(_problems("topology=mine").values())

@@ -182,3 +182,8 @@ def test_a_column_without_a_value_to_train_on_is_refused(
     with pytest.raises(DataError, match=says) as caught:
         dataset_of(rows, "data.missing=drop")
     assert caught.value.problems[0].key == "data.split.train"
+
+
+def test_values_that_32_bits_do_not_hold_are_refused(compose: Compose) -> None:
+    with pytest.raises(DataError, match="too large"):
+        prepare_dataset(compose("data=sine", "data.source.sine.noise=1e300", "data.scaler=none"))

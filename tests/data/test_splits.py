@@ -31,7 +31,7 @@ def test_shares_give_contiguous_splits_of_about_their_size(percents: tuple[int, 
     assert bounds.validation[1] == bounds.test[0]
     assert bounds.test[1] <= n
     for name, share in zip(SPLITS, shares, strict=True):
-        assert abs(bounds.size(name) - share * n) <= 1
+        assert abs(bounds.size(name) - share * n) <= 1 + 1e-9  # rounding of the share itself
 
 
 @PROPERTY
@@ -129,3 +129,22 @@ def test_shares_that_make_no_sense_are_refused_before_any_data_are_read(
     with pytest.raises(ConfigError) as caught:
         _split(*shares)
     assert {problem.key for problem in caught.value.problems} == {key}
+
+
+@pytest.mark.parametrize("text", ["2024-W05-1", "2024-13-01", "20240105", "2024-01-05T10", "tomorrow"])
+def test_only_plain_dates_are_dates(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected a date such as 2009-12-31"):
+        _split(text, "2024-02-01", "2024-03-01")
+
+
+def test_a_day_whose_midnight_the_clock_skips_begins_later() -> None:
+    stamps = pd.date_range("2018-11-01", "2018-11-10", freq="D", tz="UTC").tz_convert("America/Sao_Paulo")
+    bounds = split_bounds(_split("2018-11-03", "2018-11-05", "2018-11-08"), len(stamps), stamps)  # no midnight on 4th
+    assert stamps[bounds.train[1]].date().isoformat() == "2018-11-04"
+
+
+def test_an_offset_needs_stamps_with_a_zone() -> None:
+    stamps = pd.date_range("2024-01-01", periods=90, freq="D")
+    with pytest.raises(DataError, match="offset from UTC") as caught:
+        split_bounds(_split("2024-01-31T00:00:00+01:00", "2024-02-10", "2024-03-01"), len(stamps), stamps)
+    assert caught.value.problems[0].key == "data.split.train"

@@ -147,3 +147,11 @@ def test_labels_at_the_inputs_own_steps_need_other_columns_as_inputs(compose: Co
 )
 def test_a_study_has_one_grid_or_many(sweep: Any, grids: list[dict[str, Any]]) -> None:
     assert validate_as(StudySpec, {"question": "Which?", "sweep": sweep}).grids == grids
+
+
+def test_a_whole_number_where_any_number_may_stand_is_the_same_run(compose: Compose) -> None:
+    whole, real = compose("optimizer.learning_rate=1"), compose("optimizer.learning_rate=1.0")
+    assert whole == real
+    assert whole.optimizer.args["learning_rate"].__class__ is float
+    layers = "topology.layers=[{Dropout:{rate:%s}},{Dense:{units:1}}]"
+    assert compose(layers % "0", "timesteps=7") == compose(layers % "0.0", "timesteps=7")

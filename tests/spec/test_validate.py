@@ -53,7 +53,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("data.source", {"sine": {}, "table": {}}, "data.source", "expected a source"),
     ("data.source", "table", "data.path", "needs a file"),
     ("data.read.encodng", "x", "data.read.encodng", "Did you mean encoding?"),
-    ("data.read.sep", "", "data.read.sep", "at least 1"),
+    ("data.read.sep", "", "data.read.sep", "is empty"),
     ("data.read.decimal", "..", "data.read.decimal", "at most 1"),
     ("data.split.valdation", 0.1, "data.split.valdation", "Did you mean validation?"),
     ("data.split.train", 0.9, "data.split", "1.2"),

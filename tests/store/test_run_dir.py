@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,13 @@ def test_every_attempt_has_its_own_number(tmp_path: Path) -> None:
     assert next_attempt(tmp_path / "n", KEY) == 4
     assert find_run(KEY, tmp_path).record.attempt == 3
     assert find_run(f"{KEY}-2", tmp_path).record.attempt == 2
+
+
+def test_a_copy_that_somebody_made_is_no_attempt(tmp_path: Path) -> None:
+    first = _commit(tmp_path)
+    shutil.copytree(first.path, first.path.with_name(f"{first.path.name}-backup"))
+    assert next_attempt(tmp_path / "n", KEY) == 2
+    assert find_finished(tmp_path, "n", KEY).path == first.path
 
 
 def test_only_a_finished_attempt_counts_as_done(tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def test_the_target_need_not_be_in_the_table_when_it_is_no_feature(tmp_path: Pat
     [
         ("day,sales,rain\n2024-01-01,1,1\n2024-01-02,1,1\n2024-01-03,1,1\n", "reads 7 steps"),
         ("day,rain\n2024-01-01,1\n", "no column 'sales'"),
-        ("", "empty"),
+        ("", "--input: the file bad.csv is empty"),
+        ("day,sales,rain\n" + "".join(f"2024-{m:02d}-01,1,1\n" for m in range(1, 13)), "frequency MS"),
+        ("day,sales,rain\n" + "".join(f"2024-01-0{d},1,1\n" for d in (1, 2, 3, 5, 6, 7, 8, 9)), "1 step"),
     ],
 )
 def test_a_wrong_table_is_explained(trained: StoredRun, tmp_path: Path, text: str, says: str) -> None:
@@ -73,3 +75,12 @@ def test_a_wrong_table_is_explained(trained: StoredRun, tmp_path: Path, text: st
     path.write_text(text)
     with pytest.raises(SeqexpError, match=says):
         predict(trained, path)
+
+
+def test_where_outputs_answer_inputs_only_the_step_after_the_last_row_is_told(tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    layers = "topology.layers=[{LSTM:{units:4,return_sequences:true}},{TimeDistributed:{layer:{Dense:{units:1}}}}]"
+    words = ["data=sine", "data.source.sine.length=100", "timesteps=6", "output_length=6", "tracking=none", layers]
+    words += ["topology.contract.alignment=next", "training.epochs=1"]
+    stored = request_run(project, project.compose_one(words)).stored
+    assert predict(stored)["step"].tolist() == [1]
