@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+if "SEQEXP_COMPILE_CACHE" not in os.environ:  # compiled programs are shared by the tests and thrown away after them
+    os.environ["SEQEXP_COMPILE_CACHE"] = tempfile.mkdtemp(prefix="seqexp-tests-")
+    atexit.register(shutil.rmtree, os.environ["SEQEXP_COMPILE_CACHE"], ignore_errors=True)
 
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.project import Project, open_project

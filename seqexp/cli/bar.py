@@ -13,7 +13,7 @@ from seqexp.workflows.identity import title_of
 from seqexp.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
-    from seqexp.training.fit import EpochEvent
+    from seqexp.training.watch import EpochEvent
 
 
 class BarReporter(Reporter):

@@ -51,17 +51,22 @@ class EarlyStoppingSpec(Frozen):
 
 
 class TrainingSpec(Frozen):
-    """The fit. ``threads`` (null: all cores) changes the time it takes and nothing else."""
+    """The fit. ``threads`` (null: what suits the engine) changes the time it takes and nothing else."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     loss: Loss
     metrics: Many[Metric] = ()
     early_stopping: EarlyStoppingSpec | None = None
-    engine: Literal["keras"] = "keras"
+    engine: Literal["compiled", "keras"] = "compiled"
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     stride: Stride = 1
     shuffle: bool = True
+
+    @property
+    def cores(self) -> int | None:
+        """Cores to compute on, None for all: a compiled program is slower on two than on one."""
+        return self.threads or (1 if self.engine == "compiled" else None)
 
 
 class EvaluationSpec(Frozen):

@@ -6,21 +6,58 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from seqexp.errors import ModelError
-from seqexp.spec.catalogue import canonical_name
+from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.settings import OptimizerSpec, TrainingSpec
 
+Array = np.ndarray[Any, np.dtype[Any]]
 
-def make_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
-    """Make an optimizer; a learning rate written as ``{CosineDecay: {...}}`` becomes a schedule."""
+
+def make_optimizer(spec: OptimizerSpec, *, learning_rate: float | None = None) -> keras.optimizers.Optimizer:
+    """Make an optimizer; a learning rate written as ``{CosineDecay: {...}}`` becomes a schedule.
+
+    Args:
+        spec: What to make.
+        learning_rate: Stands in for that of the spec, where the rate of each step is given from outside.
+    """
     args = dict(spec.args)
-    rate = args.get("learning_rate")
-    if found := split_part(rate):
-        name, schedule_args = found
-        args["learning_rate"] = getattr(keras.optimizers.schedules, name)(**schedule_args)
+    if learning_rate is not None:
+        args["learning_rate"] = learning_rate
+    elif "learning_rate" in args:
+        args["learning_rate"] = _learning_rate(args["learning_rate"])
     return getattr(keras.optimizers, canonical_name("optimizers", spec.name))(**args)
+
+
+def _learning_rate(value: Any) -> Any:
+    if found := split_part(value):
+        name, args = found
+        return getattr(keras.optimizers.schedules, canonical_name("schedules", name))(**args)
+    return value
+
+
+class LearningRates:
+    """The learning rate of every step of a training, worked out before the steps are taken."""
+
+    def __init__(self, spec: OptimizerSpec) -> None:
+        rate = _learning_rate(spec.args["learning_rate"]) if "learning_rate" in spec.args else _default_rate(spec)
+        self._constant = None if callable(rate) else float(rate)
+        self._schedule = tf.function(lambda steps: tf.map_fn(rate, steps, fn_output_signature=tf.float32))
+
+    def of_steps(self, first: int, n_steps: int) -> Array:
+        """Return the rates of ``n_steps`` steps from the ``first`` on (counted from 0), float32."""
+        if self._constant is not None:
+            return np.full(n_steps, self._constant, np.float32)
+        rates: Array = self._schedule(tf.range(first, first + n_steps, dtype=tf.int64)).numpy()
+        return rates
+
+
+def _default_rate(spec: OptimizerSpec) -> Any:
+    known = arguments_of("optimizers", spec.name) or {}
+    return known["learning_rate"]["default"]
 
 
 def make_loss(part: Part, *, weighted: bool) -> keras.losses.Loss:

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from seqexp.training.compile_cache import prepare_cache
+
 
 def start_tensorflow(threads: int | None = None) -> None:
     """Import TensorFlow and Keras (3 to 5 s the first time in a process).
@@ -21,6 +23,10 @@ def start_tensorflow(threads: int | None = None) -> None:
             os.environ.setdefault(name, str(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    folder = prepare_cache()
+    if folder is not None and "persistent_cache" not in os.environ.get("TF_XLA_FLAGS", ""):
+        flags = [os.environ.get("TF_XLA_FLAGS", ""), f"--tf_xla_persistent_cache_directory={folder}"]
+        os.environ["TF_XLA_FLAGS"] = " ".join(filter(None, flags))
     with _quiet_stderr():
         import keras
         import tensorflow as tf

@@ -48,7 +48,7 @@ def check_layers(spec: ExperimentSpec) -> tuple[LayerRow, ...]:
     """
     from seqexp.training.start import start_tensorflow
 
-    start_tensorflow(spec.training.threads)
+    start_tensorflow(spec.training.cores)
     from seqexp.models.build import build_model
     from seqexp.training.optimizers import check_settings
 

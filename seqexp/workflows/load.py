@@ -80,6 +80,6 @@ class Run:
         from seqexp.training.start import start_tensorflow
 
         start_tensorflow()
-        from seqexp.models.forecast import load_model
+        from seqexp.models.saved import load_model
 
         return load_model(self.run_dir / MODEL)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seqexp.spec.experiment import ExperimentSpec
 
 if TYPE_CHECKING:
-    from seqexp.training.fit import EpochEvent
+    from seqexp.training.watch import EpochEvent
 
 
 class Reporter:

@@ -72,8 +72,8 @@ def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> dict[st
     dataset = replace(dataset, starts={split: starts_W[:few] for split, starts_W in dataset.starts.items()})
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": 1})})
     progress = Progress()
-    model = train(spec, dataset, progress, (reporter or Reporter()))
-    score(spec, dataset, model, progress)
+    _, forecast = train(spec, dataset, progress, (reporter or Reporter()))
+    score(spec, dataset, forecast, progress)
     return flat_metrics(progress.scores)
 
 
@@ -109,8 +109,8 @@ def _attempt(
 
     try:
         writer.write_spec(spec.as_tree())
-        model = train(spec, dataset, progress, reporter)
-        forecasts = score(spec, dataset, model, progress)
+        model, forecast = train(spec, dataset, progress, reporter)
+        forecasts = score(spec, dataset, forecast, progress)
         _write_results(writer, spec, dataset, model, forecasts, progress)
         return writer.commit(record("FINISHED"))
     except SeqexpError:
@@ -140,7 +140,7 @@ def _write_results(
     writer: RunWriter, spec: ExperimentSpec, dataset: Dataset, model: Any, forecasts: Forecasts, progress: Progress
 ) -> None:
     from seqexp.figures.forecast import draw_forecast
-    from seqexp.models.forecast import save_model
+    from seqexp.models.saved import save_model
 
     with progress.timed("write"):
         writer.write_history(progress.history)

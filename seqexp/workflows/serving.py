@@ -25,7 +25,7 @@ class Forecaster:
         from seqexp.training.start import start_tensorflow
 
         start_tensorflow()
-        from seqexp.models.forecast import load_model
+        from seqexp.models.saved import load_model
 
         data = json.loads((folder / RECORD).read_text("utf-8"))["data"]
         self._inputs, self._targets = _scaler(data["feature_scaler"]), _scaler(data["target_scaler"])

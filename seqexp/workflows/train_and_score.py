@@ -21,8 +21,10 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
-    from seqexp.training.fit import EpochEvent, Fit
+    from seqexp.training.fit import Fit
+    from seqexp.training.watch import EpochEvent
 
+Forecast = Callable[[np.ndarray[Any, np.dtype[Any]]], np.ndarray[Any, np.dtype[Any]]]
 Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -48,8 +50,11 @@ class Progress:
         self.history.append({**row, "seconds": round(event.seconds, 4), "time": event.time})
 
 
-def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: Reporter) -> Any:
+def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: Reporter) -> tuple[Any, Forecast]:
     """Build and train the model of an experiment; the history and the fit go into ``progress``.
+
+    Returns:
+        The model, and what forecasts with it.
 
     Raises:
         ModelError: Keras refuses a layer or another argument, or the output has the wrong shape.
@@ -58,9 +63,9 @@ def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: 
     with progress.timed("start"):
         from seqexp.training.start import start_tensorflow
 
-        start_tensorflow(spec.training.threads)
+        start_tensorflow(spec.training.cores)
         from seqexp.models.build import build_model
-        from seqexp.training.batches import TrainingArrays
+        from seqexp.training.arrays import TrainingArrays
         from seqexp.training.fit import fit_model, set_seed
         from seqexp.training.optimizers import check_settings
     set_seed(spec.seed)
@@ -86,8 +91,11 @@ def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: 
         "epochs": len(progress.history),
         "stopped_early": fit.stopped_early,
         "weights": int(built.model.count_params()),
+        **fit.engine,
     }
-    return built.model
+    if fit.compile_seconds is not None:
+        progress.timings["compile"] = round(fit.compile_seconds, 3)
+    return built.model, fit.forecast
 
 
 def _both(first: Callable[[EpochEvent], None], second: Callable[[EpochEvent], None]) -> Callable[[EpochEvent], None]:
@@ -98,10 +106,8 @@ def _both(first: Callable[[EpochEvent], None], second: Callable[[EpochEvent], No
     return call
 
 
-def score(spec: ExperimentSpec, dataset: Dataset, model: Any, progress: Progress) -> Forecasts:
+def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
     """Score the model on validation and test, and return the arrays of the test forecasts."""
-    from seqexp.models.forecast import forecast_windows
-
     series, length = dataset.series, spec.output_length
     observed_TK = np.where(series.observed_T[:, None], series.targets_TK, np.nan)
     scale_K = seasonal_scale(observed_TK[slice(*dataset.bounds.train)], series.season)
@@ -111,14 +117,7 @@ def score(spec: ExperimentSpec, dataset: Dataset, model: Any, progress: Progress
             starts_W = dataset.starts[split]
             if not len(starts_W):
                 continue
-            scaled_WNK = forecast_windows(
-                model,
-                dataset.inputs_TF,
-                starts_W,
-                timesteps=spec.timesteps,
-                output_length=length,
-                n_targets=spec.data.n_targets,
-            )
+            scaled_WNK = forecast(starts_W).reshape(len(starts_W), length, spec.data.n_targets)
             if not np.isfinite(scaled_WNK).all():
                 raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
             forecast_WNK = dataset.target_scaler.inverse(scaled_WNK)

@@ -11,10 +11,11 @@ from keras import layers
 
 from seqexp.data.dataset import prepare_dataset
 from seqexp.models.build import build_model
-from seqexp.models.forecast import load_model, save_model
+from seqexp.models.saved import load_model, save_model
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.training.batches import TrainingArrays
-from seqexp.training.fit import EpochEvent, fit_model, set_seed
+from seqexp.training.arrays import TrainingArrays
+from seqexp.training.fit import fit_model, set_seed
+from seqexp.training.watch import EpochEvent
 
 T, N, F, K, UNITS = 6, 4, 3, 2, 5
 

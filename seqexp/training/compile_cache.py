@@ -1,0 +1,76 @@
+"""Where compiled programs are kept between processes: a folder of the user's, of a bounded size.
+
+TensorFlow writes an entry under another name and renames it, so that several workers may share the folder. Machine code
+is not portable: the folder's name tells the version of TensorFlow and the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+#: ``off``, or a folder in place of the user's cache folder.
+VARIABLE = "SEQEXP_COMPILE_CACHE"
+LARGEST = 500_000_000  # bytes
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of compiled programs for this machine, or None where the cache is switched off."""
+    asked = os.environ.get(VARIABLE, "")
+    if asked.lower() in {"off", "0", "none", "false"}:
+        return None
+    base = Path(asked).expanduser() if asked else _user_cache() / "seqexp" / "programs"
+    return base / f"{_tensorflow_version()}-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}"
+
+
+def prepare_cache() -> Path | None:
+    """Make the folder, and make room in it; None where it is switched off or cannot be written to."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _make_room(folder)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _make_room(folder: Path) -> None:
+    """Delete the entries that were not used for longest, down to three quarters of the largest size."""
+    entries = [(path, path.stat()) for path in folder.iterdir() if path.is_file()]
+    total = sum(status.st_size for _, status in entries)
+    if total <= LARGEST:
+        return
+    for path, status in sorted(entries, key=lambda entry: max(entry[1].st_atime, entry[1].st_mtime)):
+        with suppress(OSError):  # another process was faster
+            path.unlink()
+        total -= status.st_size
+        if total <= 0.75 * LARGEST:
+            return
+
+
+def _user_cache() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _tensorflow_version() -> str:
+    for name in ("tensorflow", "tensorflow-cpu"):
+        with suppress(metadata.PackageNotFoundError):
+            return f"tensorflow-{metadata.version(name)}"
+    return "tensorflow"
+
+
+def _processor() -> str:
+    """Return what the machine code depends on: the model and the abilities of the processor."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+    return f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,44 @@
+"""The programs that a process holds: a run takes the one that was compiled for its shape, if there is one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import keras
+import tensorflow as tf
+
+from seqexp.fingerprint import hash_values
+from seqexp.training.epoch_program import EpochProgram, Recipe
+
+_MOST = 8  # programs held at once; some tens of megabytes each
+_held: OrderedDict[str, EpochProgram] = OrderedDict()
+
+
+def find_program(model: keras.Model, recipe: Recipe) -> tuple[EpochProgram, bool]:
+    """Return the program for a model and a recipe, and whether it had to be made."""
+    key = hash_values({"model": model.to_json(), "recipe": recipe.as_values()})
+    is_new = key not in _held
+    if is_new:
+        # On a GPU cuDNN's own kernels are faster than what XLA makes of a recurrent layer.
+        _held[key] = EpochProgram(model, recipe, xla=not tf.config.list_physical_devices("GPU"))
+    _held.move_to_end(key)
+    while len(_held) > _MOST:
+        _held.popitem(last=False)
+    return _held[key], is_new
+
+
+def padded_rows(n: int) -> int:
+    """Return the size to which a series of n steps is padded, so that series of about one length share a program.
+
+    Powers of two up to a million steps, where they cost nothing; then eight sizes to an octave.
+
+    >>> [padded_rows(n) for n in (1, 1438, 1_048_576, 1_100_000, 10_000_000)]
+    [1024, 2048, 1048576, 1179648, 10485760]
+    """
+    size = 1024
+    while size < n:
+        size *= 2
+    if size <= 2**20:
+        return size
+    eighth = size // 16
+    return -(-n // eighth) * eighth
