@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-all lint format ui lock catalogue wheel clean
+.PHONY: help setup setup-dev demo test test-all bench lint format ui lock catalogue wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test: .venv/dev ## run the tests (under ten minutes)
 
 test-all: .venv/dev ## run the tests, the slow ones too
 	@$(BIN)/python -m pytest
+
+bench: .venv/core ## time the engine beside stock Keras, and beside PyTorch with TORCH=/path/to/a/python/that/has/it
+	@$(BIN)/python tests/benchmarks/engines.py $(if $(TORCH),--torch $(TORCH)) $(BENCH)
 
 lint: .venv/dev ## check style, formatting and types
 	@$(BIN)/ruff check .
