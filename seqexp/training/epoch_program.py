@@ -20,6 +20,7 @@ from seqexp.spec.parts import Part
 from seqexp.spec.settings import OptimizerSpec
 from seqexp.training.compiled_function import CompiledFunction
 from seqexp.training.keras_engine import evaluation_batch
+from seqexp.training.lstm_loop import fuse_lstms
 from seqexp.training.optimizers import make_loss, make_metric, make_optimizer
 from seqexp.training.time_distributed import fold_time_distributed
 
@@ -83,6 +84,7 @@ class EpochProgram:
         self.recipe = recipe
         self.model = keras.models.clone_model(model)
         fold_time_distributed(self.model)
+        fuse_lstms(self.model)
         self.optimizer = make_optimizer(recipe.optimizer, learning_rate=1.0)
         self.optimizer.build(self.model.trainable_variables)
         self.metrics = [make_metric(part) for part in recipe.metrics]

@@ -1,0 +1,132 @@
+"""The LSTM's loop with its gradient written out.
+
+Differentiated by TensorFlow, the loop keeps a copy of the weights for every step, and at every step copies the gradient
+of all outputs. Here the gradients of the weights are taken in one product for all steps, and nothing else is copied.
+
+Axis letters: B batch, T steps, F features, U units, G the gates (4U: input, forget, candidate, output).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def fuse_lstms(model: keras.Model) -> None:
+    """Let every plain LSTM of a model run through this loop; others (dropout, other activations, states) stay Keras'.
+
+    What is computed stays the same up to rounding; the weights, the names and the config of the model do too.
+    """
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.LSTM and _is_plain(layer):
+            layer.inner_loop = _inner_loop(layer)
+
+
+def _is_plain(layer: keras.layers.LSTM) -> bool:
+    cell = layer.cell
+    return (
+        cell.activation is keras.activations.tanh
+        and cell.recurrent_activation is keras.activations.sigmoid
+        and not (cell.dropout or cell.recurrent_dropout or layer.stateful or layer.unroll)
+        and cell.use_bias
+        and layer.compute_dtype == "float32"
+    )
+
+
+def _inner_loop(layer: keras.layers.LSTM) -> Any:
+    cell, by_keras, every = layer.cell, layer.inner_loop, layer.return_sequences
+
+    def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        if mask is not None or not sequences.shape.is_fully_defined():
+            return by_keras(sequences, initial_state, mask, training)
+        weights = [tf.convert_to_tensor(each.value) for each in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+        inputs_BTF = tf.reverse(sequences, [1]) if layer.go_backwards else sequences
+        outputs, carry_BU = _lstm(every)(tf.transpose(inputs_BTF, (1, 0, 2)), *weights, *initial_state)
+        last_BU = outputs[-1] if every else outputs
+        return last_BU, tf.transpose(outputs, (1, 0, 2)) if every else outputs[:, None], [last_BU, carry_BU]
+
+    return inner_loop
+
+
+def _lstm(every: bool) -> Any:
+    """Return the loop over ``(T, B, F)``: it gives every output ``(T, B, U)`` or the last ``(B, U)``, and the carry."""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def loop(inputs_TBF: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
+        steps, batch, features = inputs_TBF.shape
+        units = recurrent_UG.shape[0]
+        flat_SF = tf.reshape(inputs_TBF, (steps * batch, features))  # S: steps times batch
+        project = _projection(inputs_TBF, flat_SF, kernel_FG, recurrent_UG)
+
+        def forward(step: Any, hidden_BU: Any, carry_BU: Any, *kept: Any) -> Any:
+            gates_BG = project(step, hidden_BU) + bias_G
+            enter, forget, candidate, leave = tf.split(gates_BG, 4, axis=1)
+            enter, forget, leave = tf.sigmoid(enter), tf.sigmoid(forget), tf.sigmoid(leave)
+            candidate = tf.tanh(candidate)
+            carry_BU = forget * carry_BU + enter * candidate
+            hidden_BU = leave * tf.tanh(carry_BU)
+            values = (enter, forget, candidate, leave, carry_BU, hidden_BU)
+            written = [array.write(step, value) for array, value in zip(kept, values, strict=True)]
+            return (step + 1, hidden_BU, carry_BU, *written)
+
+        # One array for each value: joined, they would be copied at every step.
+        kept = [_array(steps, batch, units) for _ in range(6)]
+        state = (tf.constant(0), first_BU, carry_BU, *kept)
+        _, last_BU, end_BU, *kept = tf.while_loop(lambda step, *_: step < steps, forward, state, parallel_iterations=1)
+        *gates, carries_TBU, hidden_TBU = [array.stack() for array in kept]
+        before_TBU = tf.concat([carry_BU[None], carries_TBU[:-1]], 0)
+
+        def gradient(d_outputs: Any, d_end_BU: Any) -> Any:
+            def backward(step: Any, d_hidden: Any, d_carry: Any, kept: Any) -> Any:
+                if every:
+                    d_hidden += tf.gather(d_outputs, step)
+                enter, forget, candidate, leave = (tf.gather(gate_TBU, step) for gate_TBU in gates)
+                bounded = tf.tanh(tf.gather(carries_TBU, step))
+                d_carry += d_hidden * leave * (1 - bounded * bounded)
+                d_gates_BG = tf.concat(
+                    [
+                        d_carry * candidate * enter * (1 - enter),
+                        d_carry * tf.gather(before_TBU, step) * forget * (1 - forget),
+                        d_carry * enter * (1 - candidate * candidate),
+                        d_hidden * bounded * leave * (1 - leave),
+                    ],
+                    axis=1,
+                )
+                d_before = tf.matmul(d_gates_BG, recurrent_UG, transpose_b=True)
+                return step - 1, d_before, d_carry * forget, kept.write(step, d_gates_BG)
+
+            start = tf.zeros_like(first_BU) if every else d_outputs
+            state = (tf.constant(steps - 1), start, d_end_BU, _array(steps, batch, 4 * units))
+            _, d_first, d_carry, kept = tf.while_loop(
+                lambda step, *_: step >= 0, backward, state, parallel_iterations=1
+            )
+            d_gates_SG = tf.reshape(kept.stack(), (steps * batch, 4 * units))
+            entered_SU = tf.reshape(tf.concat([first_BU[None], hidden_TBU[:-1]], 0), (steps * batch, units))
+            return (
+                tf.reshape(tf.matmul(d_gates_SG, kernel_FG, transpose_b=True), (steps, batch, features)),
+                tf.matmul(flat_SF, d_gates_SG, transpose_a=True),
+                tf.matmul(entered_SU, d_gates_SG, transpose_a=True),
+                tf.reduce_sum(d_gates_SG, 0),
+                d_first,
+                d_carry,
+            )
+
+        return (hidden_TBU if every else last_BU, end_BU), gradient
+
+    return loop
+
+
+def _projection(inputs_TBF: Any, flat_SF: Any, kernel_FG: Any, recurrent_UG: Any) -> Any:
+    """Return what gives the gates of a step: with few features by one product of both, else projected beforehand."""
+    steps, batch, features = inputs_TBF.shape
+    if features <= recurrent_UG.shape[0] // 2:
+        both_HG = tf.concat([kernel_FG, recurrent_UG], 0)
+        return lambda step, hidden_BU: tf.matmul(tf.concat([tf.gather(inputs_TBF, step), hidden_BU], 1), both_HG)
+    projected_TBG = tf.reshape(tf.matmul(flat_SF, kernel_FG), (steps, batch, -1))
+    return lambda step, hidden_BU: tf.gather(projected_TBG, step) + tf.matmul(hidden_BU, recurrent_UG)
+
+
+def _array(steps: int, batch: int, width: int) -> Any:
+    return tf.TensorArray(tf.float32, steps, element_shape=(batch, width))

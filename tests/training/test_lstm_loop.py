@@ -1,0 +1,64 @@
+"""The written-out loop against Keras' own: outputs, states and every gradient."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqexp.training.lstm_loop import fuse_lstms
+
+CASES = {
+    "last output": keras.layers.LSTM(5),
+    "all outputs": keras.layers.LSTM(5, return_sequences=True),
+    "more features than units": keras.layers.LSTM(2, return_sequences=True),
+    "backwards": keras.layers.LSTM(5, return_sequences=True, go_backwards=True),
+    "both ways": keras.layers.Bidirectional(keras.layers.LSTM(5, return_sequences=True)),
+    "many units": keras.layers.LSTM(9),
+}
+
+
+def _values(model: keras.Model, inputs: np.ndarray) -> list[np.ndarray]:
+    past = tf.constant(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(past)
+        given = model(past, training=True)
+        loss = tf.reduce_sum(tf.sin(given) * given)
+    sources = [past, *(variable.value for variable in model.trainable_variables)]
+    return [given.numpy(), *(np.asarray(gradient) for gradient in tape.gradient(loss, sources))]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_and_gradients_are_those_of_keras(name: str) -> None:
+    keras.utils.set_random_seed(2)
+    layer = CASES[name].__class__.from_config(CASES[name].get_config())
+    model = keras.Sequential([keras.Input((7, 3)), layer])
+    inputs = np.random.default_rng(0).normal(size=(4, 7, 3)).astype("float32")
+    by_keras = _values(model, inputs)
+    fuse_lstms(model)
+    inner = [each for each in model._flatten_layers() if isinstance(each, keras.layers.LSTM)]
+    assert inner
+    assert all("inner_loop" in vars(each) for each in inner)
+    for ours, theirs in zip(_values(model, inputs), by_keras, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dropout": 0.1}, {"recurrent_dropout": 0.1}, {"activation": "relu"}, {"use_bias": False}, {"unroll": True}],
+)
+def test_an_lstm_of_another_kind_stays_that_of_keras(options: dict[str, object]) -> None:
+    model = keras.Sequential([keras.Input((7, 3)), keras.layers.LSTM(2, **options)])
+    fuse_lstms(model)
+    assert "inner_loop" not in vars(model.layers[0])
+
+
+def test_states_are_returned_as_by_keras() -> None:
+    past = keras.Input((7, 3))
+    model = keras.Model(past, keras.layers.LSTM(4, return_state=True)(past))
+    inputs = np.random.default_rng(0).normal(size=(4, 7, 3)).astype("float32")
+    by_keras = [np.asarray(value) for value in model(inputs)]
+    fuse_lstms(model)
+    for ours, theirs in zip(model(tf.constant(inputs)), by_keras, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
