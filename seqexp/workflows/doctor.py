@@ -13,6 +13,7 @@ from seqexp.spec.catalogue import load_catalogue
 from seqexp.store.environment import package_versions
 from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
+from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import default_tracking_uri
 
@@ -50,6 +51,7 @@ def examine(project: Project, *, runs: bool = False) -> Iterator[Finding]:
         yield Finding("workspace", "cannot be written to", is_well=False)
     yield Finding("config", ", ".join(str(folder) for folder in project.groups.folders))
     yield _store(project)
+    yield _cache()
     yield from _runs(project.runs, thorough=runs)
 
 
@@ -62,6 +64,18 @@ def _store(project: Project) -> Finding:
     except StoreError as error:
         return Finding("MLflow store", str(error), is_well=False)
     return Finding("MLflow store", uri)
+
+
+def _cache() -> Finding:
+    folder = cache_folder()
+    if folder is None:
+        return Finding("compiled programs", f"are not kept ({VARIABLE} is off)")
+    if prepare_cache() is None:
+        return Finding(
+            "compiled programs", f"{folder} cannot be written to; name another folder in {VARIABLE}", is_well=False
+        )
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return Finding("compiled programs", f"{size / 1e6:.0f} MB in {folder}")
 
 
 def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:

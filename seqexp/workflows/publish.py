@@ -88,6 +88,9 @@ def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags
     extra = {"topology": spec["topology"]["name"], "data": spec["data"]["name"]}
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
+    if "engine" in record.fit:
+        without = record.fit["engine"] == "compiled" and not record.fit["xla"]
+        extra["engine"] = f"{record.fit['engine']}{' without XLA' if without else ''}"
     if git:
         extra |= {"git_commit": git["commit"], "mlflow.source.git.commit": git["commit"]}
     files = {RECORD: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
