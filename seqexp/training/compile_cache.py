@@ -41,6 +41,14 @@ def prepare_cache() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+def empty_cache() -> None:
+    """Delete every program kept for this machine: one of them cannot be read, and nothing tells which."""
+    folder = cache_folder()
+    for path in folder.iterdir() if folder is not None and folder.is_dir() else ():
+        with suppress(OSError):
+            path.unlink()
+
+
 def _make_room(folder: Path) -> None:
     """Delete the entries that were not used for longest, down to three quarters of the largest size."""
     entries = [(path, path.stat()) for path in folder.iterdir() if path.is_file()]

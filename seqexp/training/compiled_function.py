@@ -16,6 +16,8 @@ import tensorflow as tf
 from tensorflow.core.framework import function_pb2
 from tensorflow.python.eager import context, execute
 
+from seqexp.training.compile_cache import empty_cache
+
 #: What TensorFlow answers when XLA cannot compile an operation.
 _NOT_COMPILED = (
     tf.errors.InvalidArgumentError,
@@ -23,6 +25,8 @@ _NOT_COMPILED = (
     tf.errors.InternalError,
     tf.errors.NotFoundError,
 )
+#: What it answers when it cannot read a stored program.
+_DAMAGED = (tf.errors.OutOfRangeError, tf.errors.DataLossError)
 _MUST_COMPILE = "_XlaMustCompile"
 
 
@@ -49,7 +53,7 @@ class CompiledFunction:
     def compile(self, *arguments: Any) -> None:
         """Compile by a call, in any thread: if XLA refuses, the next call traces anew (which one thread must do)."""
         try:
-            self._call(*arguments)
+            self._first_call(*arguments)
             self._may_be_refused = False
         except _NOT_COMPILED as error:
             if not self._may_be_refused:
@@ -67,10 +71,19 @@ class CompiledFunction:
         given: Sequence[Any] = self._call(*arguments)
         return given
 
+    def _first_call(self, *arguments: Any) -> None:
+        try:
+            self._call(*arguments)
+        except _DAMAGED:
+            empty_cache()
+            # Under another name, because TensorFlow remembers for a name that it failed.
+            self._call = _under_own_name(self._concrete, name="again")
+            self._call(*arguments)
+
     def _trace(self, xla: bool) -> Callable[..., Any]:
         traced = tf.function(self._function, jit_compile=xla or None, autograph=False)
-        concrete = traced.get_concrete_function(*self._signature)
-        return _under_own_name(concrete) if xla else concrete
+        self._concrete = traced.get_concrete_function(*self._signature)
+        return _under_own_name(self._concrete) if xla else self._concrete
 
 
 def _reason(error: Exception) -> str:
@@ -78,23 +91,23 @@ def _reason(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:300]
 
 
-def _under_own_name(concrete: Any) -> Callable[..., Any]:
+def _under_own_name(concrete: Any, name: str = "seqexp") -> Callable[..., Any]:
     """Return a call of the same computation under names that only its structure decides."""
     definitions = _renamed(concrete.function_def, concrete.graph.as_graph_def().library.function)
     content = b"".join(definition.SerializeToString(deterministic=True) for definition in definitions)
-    prefix = f"seqexp_{hashlib.sha256(content).hexdigest()[:16]}"
+    prefix = f"{name}_{hashlib.sha256(content).hexdigest()[:16]}"
     eager = context.context()
     for definition in definitions:
-        _set_names(definition, lambda name: f"{prefix}_{name}")
+        _set_names(definition, lambda number: f"{prefix}_{number}")
         if not eager.has_function(definition.signature.name):
             eager.add_function_def(definition)
-    name = definitions[0].signature.name.encode()
+    entry = definitions[0].signature.name.encode()
     n_outputs, captured = len(concrete.outputs), list(concrete.captured_inputs)
     config = eager.function_call_options.config_proto_serialized
 
     def call(*arguments: Any) -> Any:
         attributes = ("executor_type", "", "config_proto", config)
-        return execute.execute(name, n_outputs, inputs=[*arguments, *captured], attrs=attributes, ctx=eager)
+        return execute.execute(entry, n_outputs, inputs=[*arguments, *captured], attrs=attributes, ctx=eager)
 
     call.keeps = concrete  # type: ignore[attr-defined]  # the variables that it reads live as long as it does
     return call

@@ -23,7 +23,7 @@ for _ in range(int(sys.argv[1])):
     keras.Sequential([keras.Input((4, 1)), keras.layers.GRU(2)])(tf.zeros((1, 4, 1)))
 model = keras.Sequential([keras.Input((4, 1)), keras.layers.GRU(3), keras.layers.Dense(1)])
 function = CompiledFunction(lambda x: [model(x)], [tf.TensorSpec((2, 4, 1))], xla=True)
-print(function(tf.zeros((2, 4, 1)))[0].shape)
+print(function(tf.zeros((2, 4, 1)))[0].shape, function.refused)
 """
 
 
@@ -69,12 +69,25 @@ def test_the_programs_unused_for_longest_make_room(monkeypatch: pytest.MonkeyPat
     assert _entries(folder) == {"day3", "day4"}
 
 
+def _compile_elsewhere(cache: Path, others: str) -> None:
+    environment = {**os.environ, VARIABLE: str(cache)}
+    words = [sys.executable, "-c", SCRIPT, others]
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "(2, 1)"
+
+
+@pytest.mark.parametrize("damage", [b"garbage", b"\xff" * 10_000])
+def test_a_damaged_program_is_compiled_anew(damage: bytes, tmp_path: Path) -> None:
+    _compile_elsewhere(tmp_path, "0")
+    (program,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    program.write_bytes(damage)
+    _compile_elsewhere(tmp_path, "0")
+    (again,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert again.read_bytes() != damage
+
+
 def test_another_process_finds_the_program_whatever_it_built_before(tmp_path: Path) -> None:
-    environment = {**os.environ, VARIABLE: str(tmp_path)}
     for others in ("0", "3"):
-        ended = subprocess.run(
-            [sys.executable, "-c", SCRIPT, others], env=environment, capture_output=True, text=True, check=True
-        )
-        assert ended.stdout.strip() == "(2, 1)"
+        _compile_elsewhere(tmp_path, others)
         found = _entries(tmp_path)
         assert len(found) == 1, found
