@@ -55,7 +55,7 @@ def test_the_run_directory_is_complete(finished: tuple[Project, RunOutcome]) -> 
     record = json.loads((folder / "record.json").read_text())
     assert record["status"] == "FINISHED"
     assert record["environment"]["versions"]["keras"]
-    assert set(record["timings"]) == {"start", "build", "fit", "evaluate", "write"}
+    assert set(record["timings"]) == {"start", "build", "compile", "fit", "evaluate", "write"}
     assert record["data"]["windows"] == {"train": 120, "validation": 24, "test": 24}
 
 
