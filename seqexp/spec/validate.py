@@ -71,6 +71,8 @@ def _translate(detail: Any, path: list[Any], key: str, model: type[BaseModel]) -
     elif kind == "too_short":
         if not received:  # otherwise its items were wrong, and each is reported
             yield Problem("is empty; at least one is needed.", key)
+        elif len(received) < detail["ctx"]["min_length"]:
+            yield Problem(f"expected {detail['ctx']['min_length']} values, got {shown(received)}.", key)
     elif kind == "string_too_short":
         yield Problem("is empty.", key, mend="Give it a value, or null where there is none.")
     elif kind in _EXPECTED:

@@ -103,12 +103,13 @@ class MlflowStore:
             os.environ.setdefault(name, value)
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
+        from sqlalchemy.exc import SQLAlchemyError
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
 
         self.uri = uri
         self._artifacts = artifacts
-        self._failure = MlflowException
+        self._failures = (MlflowException, SQLAlchemyError, OSError)
         with self._explained(), _alone(uri):
             if uri.startswith("sqlite:///"):
                 Path(uri[len("sqlite:///") :]).parent.mkdir(parents=True, exist_ok=True)
@@ -218,9 +219,12 @@ class MlflowStore:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (self._failure, OSError) as error:
+        except self._failures as error:
             reason = str(error).strip().splitlines()[0][:300]
-            raise StoreError(f"MLflow at {self.uri} does not answer: {reason}", key="tracking.uri") from None
+            mend = ""
+            if self.uri.startswith("sqlite:///") and isinstance(error, self._failures[1]):
+                mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
+            raise StoreError(f"MLflow at {self.uri} does not answer: {reason}{mend}", key="tracking.uri") from None
 
 
 def may_hold(uri: str, run_id: str) -> bool:

@@ -29,9 +29,9 @@ def cache_folder() -> Path | None:
 
 
 def prepare_cache() -> Path | None:
-    """Make the folder, and make room in it; None where it is switched off or cannot be written to."""
+    """Make the folder, and make room in it; None where it is switched off, not writable, or has a blank."""
     folder = cache_folder()
-    if folder is None:
+    if folder is None or " " in str(folder):  # TensorFlow parts its flags at blanks, however they are quoted
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

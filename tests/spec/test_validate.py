@@ -74,6 +74,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("training.early_stopping", {"patiense": 3}, "training.early_stopping.patiense", "Did you mean patience?"),
     ("training.early_stopping", {"patience": -1}, "training.early_stopping.patience", "greater than or equal to 0"),
     ("training.early_stopping", 10, "training.early_stopping", "expected a mapping"),
+    ("data.rows", [0], "data.rows", "expected 2 values, got [0]"),
     ("training.engine", "kras", "training.engine", "expected compiled or keras"),
     ("training.threads", 0, "training.threads", "greater than or equal to 1"),
     ("training.stride", 0, "training.stride", "greater than or equal to 1"),

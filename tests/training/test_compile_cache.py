@@ -57,6 +57,11 @@ def test_what_cannot_be_written_to_is_done_without(monkeypatch: pytest.MonkeyPat
     assert prepare_cache() is None
 
 
+def test_a_folder_that_tensorflow_would_misread_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "with blank"))
+    assert prepare_cache() is None
+
+
 def test_the_programs_unused_for_longest_make_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(compile_cache, "LARGEST", 1000)
