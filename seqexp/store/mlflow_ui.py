@@ -48,6 +48,15 @@ def start_ui(uri: str, port: int) -> subprocess.Popen[bytes]:
     quiet = {**QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     # MLflow logs every request to stderr: only what it says when it fails to start is worth showing.
     server = subprocess.Popen(command, env={**quiet, **os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        _wait_for(server, port)
+    except BaseException:  # a signal too: nobody else knows of the server
+        server.terminate()
+        raise
+    return server
+
+
+def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
     began = time.monotonic()
     while time.monotonic() - began < _SLOWEST_START:
         if server.poll() is not None:
@@ -55,8 +64,7 @@ def start_ui(uri: str, port: int) -> subprocess.Popen[bytes]:
             raise StoreError(f"The MLflow UI did not start: {said.splitlines()[-1] if said else server.returncode}")
         try:
             with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2):
-                return server
+                return
         except OSError:
             time.sleep(0.3)
-    server.terminate()
     raise StoreError(f"The MLflow UI does not answer after {_SLOWEST_START} s.")
