@@ -31,6 +31,8 @@ def predict(
 
     if output is not None and not output.resolve().parent.is_dir():
         raise DataError(f"--output: there is no folder {output.parent}.", mend="Make it first.")
+    if output is not None and output.is_dir():
+        raise DataError(f"--output: {output} is a folder.", mend="Name a file in it.")
     table = forecast(find_run(run, open_project(workspace).runs), input_)
     text = table.to_csv(index=False)
     if output is None:
