@@ -50,35 +50,43 @@ class CompiledFunction:
         self._may_be_refused = xla
         self._call = self._trace(xla)
 
-    def compile(self, *arguments: Any) -> None:
-        """Compile by a call, in any thread: if XLA refuses, the next call traces anew (which one thread must do)."""
+    def compile(self, *arguments: Any) -> Sequence[Any]:
+        """Compile by a call, in any thread, and return what it gives.
+
+        If XLA refuses, nothing was run and nothing is given; the next call traces anew (which one thread must do).
+        """
         try:
-            self._first_call(*arguments)
-            self._may_be_refused = False
+            given = self._first_call(*arguments)
         except _NOT_COMPILED as error:
             if not self._may_be_refused:
                 raise
             self.refused = _reason(error)
-
-    def __call__(self, *arguments: Any) -> Sequence[Any]:
-        """Run the program."""
-        if self._may_be_refused:
-            if not self.refused:
-                self.compile(*arguments)
-            if self.refused:
-                self._may_be_refused = False
-                self._call = self._trace(False)
-        given: Sequence[Any] = self._call(*arguments)
+            return ()
+        self._may_be_refused = False
         return given
 
-    def _first_call(self, *arguments: Any) -> None:
+    def __call__(self, *arguments: Any) -> Sequence[Any]:
+        """Run the program, once: it may change variables."""
+        if self._may_be_refused and not self.refused:
+            given = self.compile(*arguments)
+            if not self.refused:
+                return given
+        if self._may_be_refused:
+            self._may_be_refused = False
+            self._call = self._trace(False)
+        given = self._call(*arguments)
+        return given
+
+    def _first_call(self, *arguments: Any) -> Sequence[Any]:
+        given: Sequence[Any]
         try:
-            self._call(*arguments)
+            given = self._call(*arguments)
         except _DAMAGED:
             empty_cache()
             # Under another name, because TensorFlow remembers for a name that it failed.
             self._call = _under_own_name(self._concrete, name="again")
-            self._call(*arguments)
+            given = self._call(*arguments)
+        return given
 
     def _trace(self, xla: bool) -> Callable[..., Any]:
         traced = tf.function(self._function, jit_compile=xla or None, autograph=False)

@@ -42,9 +42,8 @@ class KerasEngine:
             loss=make_loss(training.loss, weighted=weighted),
             **{"weighted_metrics" if weighted else "metrics": metrics},
         )
-        model.optimizer.build(
-            model.trainable_variables
-        )  # inside ``fit``, Keras loses what ScheduleFreeAdamW starts from
+        # Built inside ``fit``, ScheduleFreeAdamW would lose the weights that it starts from.
+        model.optimizer.build(model.trainable_variables)
 
     def fit(self, watch: Watch) -> None:
         """Train, and leave the model with the best weights."""

@@ -72,7 +72,9 @@ def _cache() -> Finding:
         return Finding("compiled programs", f"are not kept ({VARIABLE} is off)")
     if prepare_cache() is None:
         return Finding(
-            "compiled programs", f"{folder} cannot be written to; name another folder in {VARIABLE}", is_well=False
+            "compiled programs",
+            f"{folder} cannot be written to, or has a blank; name another in {VARIABLE}",
+            is_well=False,
         )
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     return Finding("compiled programs", f"{size / 1e6:.0f} MB in {folder}")
