@@ -68,13 +68,13 @@ class CompiledFunction:
     def __call__(self, *arguments: Any) -> Sequence[Any]:
         """Run the program, once: it may change variables."""
         if self._may_be_refused and not self.refused:
-            given = self.compile(*arguments)
+            first = self.compile(*arguments)
             if not self.refused:
-                return given
+                return first
         if self._may_be_refused:
             self._may_be_refused = False
             self._call = self._trace(False)
-        given = self._call(*arguments)
+        given: Sequence[Any] = self._call(*arguments)
         return given
 
     def _first_call(self, *arguments: Any) -> Sequence[Any]:
