@@ -18,21 +18,43 @@ def start_tensorflow(threads: int | None = None) -> None:
         threads: Cores it may use, None for all. It counts for the whole process and only at the first start; it changes
             how long a run takes and nothing else.
     """
-    if threads is not None:
-        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-            os.environ.setdefault(name, str(threads))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    folder = prepare_cache()
-    if folder is not None and "persistent_cache" not in os.environ.get("TF_XLA_FLAGS", ""):
-        flags = [os.environ.get("TF_XLA_FLAGS", ""), f"--tf_xla_persistent_cache_directory={folder}"]
-        os.environ["TF_XLA_FLAGS"] = " ".join(filter(None, flags))
-    with _quiet_stderr():
+    with _environment(_settings(threads)), _quiet_stderr():
         import keras
         import tensorflow as tf
 
-        keras.ops.zeros(()).numpy()  # the first operation prints as well
+        keras.ops.zeros(()).numpy()  # the first operation reads the settings, and prints as well
     tf.get_logger().setLevel("ERROR")  # it warns of retracing when one process trains several models
+
+
+def _settings(threads: int | None) -> dict[str, str]:
+    """Return the environment that TensorFlow is to start in; what a person has set already stays."""
+    wanted = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    if threads is not None:
+        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+        wanted |= dict.fromkeys(names, str(threads))
+    settings = {"KERAS_BACKEND": "tensorflow"} | {
+        name: value for name, value in wanted.items() if name not in os.environ
+    }
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    folder = prepare_cache()
+    if folder is not None and "persistent_cache" not in flags:
+        settings["TF_XLA_FLAGS"] = f"{flags} --tf_xla_persistent_cache_directory={folder}".strip()
+    return settings
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """Set variables for a while; processes that are started later inherit nothing of it."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

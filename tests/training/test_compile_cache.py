@@ -96,3 +96,13 @@ def test_another_process_finds_the_program_whatever_it_built_before(tmp_path: Pa
         _compile_elsewhere(tmp_path, others)
         found = _entries(tmp_path)
         assert len(found) == 1, found
+
+
+def test_the_environment_stays_as_it_was(tmp_path: Path) -> None:
+    """A process that is started later has settings of its own: another folder, other threads."""
+    script = f"import os; before = dict(os.environ)\n{SCRIPT}\nprint(os.environ == before)"
+    environment = {**os.environ, VARIABLE: str(tmp_path)}
+    words = [sys.executable, "-c", script, "0"]
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "True"
+    assert len(_entries(tmp_path)) == 1
