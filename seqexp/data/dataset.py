@@ -19,6 +19,7 @@ from seqexp.errors import DataError
 from seqexp.spec.experiment import ExperimentSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_BLOCK = 65_536  # steps that are scaled at once
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Dataset:
     """Everything that training and evaluation read.
 
     Attributes:
-        series: The series in source units.
+        series: The series in source units, without its features.
         bounds: Where each split lies.
         shape: The form of the windows.
         feature_scaler: Fitted on the training split.
@@ -49,8 +50,8 @@ class Dataset:
 
     def true_WNK(self, split: str) -> Array:
         """Return the targets of a split in source units, NaN where a target was filled."""
-        known_TK = np.where(self.series.observed_T[:, None], self.series.targets_TK, np.nan)
-        return gather(known_TK, self.target_starts(split), self.shape.output_length)
+        true_WNK = gather(self.series.known_TK, self.target_starts(split), self.shape.output_length)
+        return np.asarray(true_WNK, np.float64)
 
     def target_starts(self, split: str) -> Array:
         """Return the first target step of every window of a split."""
@@ -70,36 +71,46 @@ def prepare_dataset(spec: ExperimentSpec) -> Dataset:
     bounds = split_bounds(spec.data.split, len(series), series.stamps)
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
     train = slice(*bounds.train)
-    observed_TK = np.where(series.observed_T[:, None], series.targets_TK, np.nan)[train]
+    observed_TK = series.known_TK[train]
     if np.isnan(observed_TK).all(axis=0).any():
         raise DataError("a target has no value in the training split.", key="data.split.train")
     feature_scaler = fit_scaler(spec.data.scaler, _known(series.features_TF[train]))
     target_scaler = fit_scaler(spec.data.scaler, observed_TK)
     strides = {"train": spec.training.stride, "validation": spec.evaluation.stride, "test": spec.evaluation.stride}
+    input_holes_T, target_holes_T = _holes(series.features_TF), _holes(series.targets_TK)
     starts = {}
     for split in SPLITS:
         found_W = window_starts(shape, bounds.of(split), strides[split])
-        kept_W = without_holes(found_W, shape, _holes(series.features_TF), _holes(series.targets_TK))
+        kept_W = without_holes(found_W, shape, input_holes_T, target_holes_T)
         _check_enough(spec, bounds, split, len(found_W), len(kept_W))
         starts[split] = kept_W
     filled = not series.observed_T.all() and spec.data.missing == "forward_fill"
+    inputs_TF = _scaled(feature_scaler, series.features_TF, series.feature_names, "data.features")
+    if series.features_TF is series.targets_TK and feature_scaler.as_values() == target_scaler.as_values():
+        targets_TK = inputs_TF
+    else:
+        targets_TK = _scaled(target_scaler, series.targets_TK, series.target_names, "data.targets")
     return Dataset(
-        series=series,
+        series=series.without_features(),
         bounds=bounds,
         shape=shape,
         feature_scaler=feature_scaler,
         target_scaler=target_scaler,
-        inputs_TF=_scaled(feature_scaler, series.features_TF, series.feature_names, "data.features"),
-        targets_TK=_scaled(target_scaler, series.targets_TK, series.target_names, "data.targets"),
+        inputs_TF=inputs_TF,
+        targets_TK=targets_TK,
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
     )
 
 
 def _scaled(scaler: Scaler, values_TF: Array, names: Sequence[str], key: str) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled_TF = scaler.transform(values_TF).astype(np.float32)
-    broken_F = (~np.isfinite(scaled_TF) & np.isfinite(values_TF)).any(axis=0)
+    scaled_TF = np.empty(values_TF.shape, np.float32)
+    broken_F = np.zeros(values_TF.shape[1], bool)
+    for first in range(0, len(values_TF), _BLOCK):  # block by block: in double precision it would be there twice more
+        block = slice(first, first + _BLOCK)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled_TF[block] = scaler.transform(values_TF[block])
+        broken_F |= (~np.isfinite(scaled_TF[block]) & np.isfinite(values_TF[block])).any(axis=0)
     if broken_F.any():
         message = f"the values of {names[int(broken_F.argmax())]!r} are too large to be scaled to 32 bits."
         raise DataError(message, key=key, mend="Divide the column, or choose another data.scaler.")

@@ -22,7 +22,7 @@ class Scaler:
 
     def transform(self, values_TF: Array) -> Array:
         """Return scaled values, shape as given."""
-        scaled: Array = (values_TF - self.center_F) / self.scale_F
+        scaled: Array = (np.asarray(values_TF, np.float64) - self.center_F) / self.scale_F
         return scaled
 
     def inverse(self, scaled_TF: Array) -> Array:
@@ -40,16 +40,21 @@ def fit_scaler(kind: Literal["standard", "minmax", "robust", "none"], values_TF:
 
     ``standard``: mean and standard deviation; ``minmax``: to 0..1; ``robust``: median and interquartile range.
     """
-    if kind == "standard":
-        center_F, scale_F = np.nanmean(values_TF, axis=0), np.nanstd(values_TF, axis=0)
-    elif kind == "minmax":
-        center_F = np.nanmin(values_TF, axis=0)
-        scale_F = np.nanmax(values_TF, axis=0) - center_F
-    elif kind == "robust":
-        low_F, center_F, high_F = np.nanpercentile(values_TF, [25, 50, 75], axis=0)
-        scale_F = high_F - low_F
-    else:
-        center_F, scale_F = np.zeros(values_TF.shape[1]), np.ones(values_TF.shape[1])
+    # One column after another: the statistics take copies in double precision.
+    pairs = [_center_and_scale(kind, np.asarray(values_T, np.float64)) for values_T in values_TF.T]
+    center_F, scale_F = np.array(pairs).T
     # Rounding leaves a spread of some 1e-16 of the value in a constant column: that is no scale.
     constant_F = scale_F <= 1e-12 * np.maximum(np.abs(center_F), 1e-300)
     return Scaler(center_F, np.where(constant_F, 1.0, scale_F))
+
+
+def _center_and_scale(kind: str, values_T: Array) -> tuple[float, float]:
+    if kind == "standard":
+        return float(np.nanmean(values_T)), float(np.nanstd(values_T))
+    if kind == "minmax":
+        low, high = float(np.nanmin(values_T)), float(np.nanmax(values_T))
+        return low, high - low
+    if kind == "robust":
+        low, center, high = np.nanpercentile(values_T, [25, 50, 75])
+        return float(center), float(high - low)
+    return 0.0, 1.0

@@ -5,7 +5,7 @@ Axis letters: T steps, F features, K targets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of
-from seqexp.data.table import numeric_columns, read_table, source_label
+from seqexp.data.table import numeric_columns, read_table, release_tables, source_label
 from seqexp.errors import DataError, suggest
 from seqexp.spec.data import DataSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_BLOCK = 65_536  # steps that are worked on at once where a whole copy is not wanted
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Series:
     """A series in source units.
 
     Attributes:
-        features_TF: What the model may read, float64; NaN in holes (only with ``missing: drop``).
-        targets_TK: What it must give, float64; NaN in holes.
+        features_TF: What the model may read; NaN in holes (only with ``missing: drop``). float32 where every column of
+            the source is, else float64. The same array as the targets where the columns are the same.
+        targets_TK: What it must give; NaN in holes.
         observed_T: False where a target was filled: such steps are neither trained on nor scored.
         stamps: The time of each step, or None where the source has no time.
         frequency: The step between stamps in pandas' words, or None.
@@ -47,7 +49,19 @@ class Series:
     fingerprint: str
 
     def __len__(self) -> int:
-        return len(self.features_TF)
+        return len(self.observed_T)
+
+    @property
+    def known_TK(self) -> Array:
+        """The targets, NaN where one was filled."""
+        if self.observed_T.all():
+            return self.targets_TK
+        known_TK: Array = np.where(self.observed_T[:, None], self.targets_TK, np.nan)
+        return known_TK
+
+    def without_features(self) -> Series:
+        """Return the series as evaluation needs it, without holding on to what only the model reads."""
+        return replace(self, features_TF=np.empty((len(self), 0), self.features_TF.dtype))
 
 
 def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
@@ -60,6 +74,12 @@ def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
     Raises:
         DataError: The first thing in the data that is not as the spec says, with column, row and config key.
     """
+    series = _read(spec, inputs_only)
+    release_tables()
+    return series
+
+
+def _read(spec: DataSpec, inputs_only: bool) -> Series:
     label = source_label(spec)
     table = read_table(spec)
     if spec.rows is not None:
@@ -104,7 +124,8 @@ def _numbers(table: pd.DataFrame, keys: dict[str, str], label: str) -> pd.DataFr
         if name not in table.columns:
             raise DataError(f"{label} has no column {name!r}.", key=key, mend=suggest(name, map(str, table.columns)))
         column = table[name]
-        numbers = pd.to_numeric(column, errors="coerce").astype(float)
+        exact = column.dtype in (np.float32, np.float64)  # such a column is taken as it is, without a copy
+        numbers = column if exact else pd.to_numeric(column, errors="coerce").astype(np.float64)
         wrong = numbers.isna() & column.notna()
         if wrong.any():
             row = int(wrong.argmax())
@@ -117,7 +138,7 @@ def _numbers(table: pd.DataFrame, keys: dict[str, str], label: str) -> pd.DataFr
         if numbers.isna().all():
             raise DataError(f"the column {name!r} of {label} holds no value at all.", key=key)
         columns[name] = numbers
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _even(values: pd.DataFrame, spec: DataSpec, label: str) -> tuple[pd.DataFrame, str]:
@@ -181,8 +202,8 @@ def _finish(
                     f"the column {name!r} of {label} begins with {first} missing value(s); nothing stands before them."
                 )
                 raise DataError(message, key="data.missing", mend=f"Cut them off: data.rows=[{start},null].")
-    features_TF = values[list(features)].to_numpy(np.float64)
-    targets_TK = values[list(targets)].to_numpy(np.float64)
+    features_TF = values[list(features)].to_numpy()
+    targets_TK = features_TF if targets == features else values[list(targets)].to_numpy(copy=True)
     return Series(
         features_TF=features_TF,
         targets_TK=targets_TK,
@@ -200,8 +221,9 @@ def _fingerprint(features_TF: Array, targets_TK: Array, observed_T: Array, stamp
     content = sha256()
     for array in (features_TF, targets_TK, observed_T):
         content.update(str(array.shape).encode())
-        content.update(np.ascontiguousarray(array).tobytes())
+        for first in range(0, len(array), _BLOCK):  # a whole copy would double the memory
+            content.update(np.ascontiguousarray(array[first : first + _BLOCK], np.float64).data)
     if stamps is not None:
-        content.update(np.ascontiguousarray(stamps.tz_localize(None).to_numpy("datetime64[ns]")).tobytes())
+        content.update(np.ascontiguousarray(stamps.tz_localize(None).to_numpy("datetime64[ns]")).view(np.int64).data)
         content.update(str(stamps.tz).encode())
     return content.hexdigest()

@@ -5,24 +5,28 @@ from __future__ import annotations
 import codecs
 import re
 import warnings
-from functools import lru_cache
+from collections import OrderedDict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 
 from seqexp.errors import DataError
 from seqexp.spec.data import DatasetSource, DataSpec, ReadSpec, SineSource
 
 CSV, PARQUET = (".csv", ".txt", ".tsv"), (".parquet", ".pq")
+_MOST_KEPT = 200_000_000  # bytes of tables that are held for the runs to come
+_kept: OrderedDict[tuple[Path, tuple[int, int], ReadSpec], pd.DataFrame] = OrderedDict()
 
 
 def read_table(spec: DataSpec) -> pd.DataFrame:
     """Return the columns of a source as they are, in the order of the file.
 
-    A file is read once for all the runs of a process, as long as it does not change.
+    A file is read once for all the runs of a process, as long as it does not change and is not very large.
 
     Raises:
         DataError: The file is missing, empty, of another kind, or cannot be read as ``data.read`` says.
@@ -33,7 +37,18 @@ def read_table(spec: DataSpec) -> pd.DataFrame:
         path = Path(str(files("seqexp.data").joinpath("datasets", spec.source.file)))
     else:
         path = Path(spec.path or "")
-    return _read_file(path, _stamp_of(path), spec.read)
+    key = (path, _stamp_of(path), spec.read)
+    if key not in _kept:
+        _kept[key] = _read_file(path, spec.read)
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+def release_tables() -> None:
+    """Let go of the tables read longest ago, or of a very large one: what was needed of them has been taken."""
+    while sum(int(table.memory_usage().sum()) for table in _kept.values()) > _MOST_KEPT:
+        _kept.popitem(last=False)
+    pyarrow.default_memory_pool().release_unused()
 
 
 def source_label(spec: DataSpec) -> str:
@@ -73,8 +88,7 @@ def _stamp_of(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=4)
-def _read_file(path: Path, stamp: tuple[int, int], read: ReadSpec) -> pd.DataFrame:
+def _read_file(path: Path, read: ReadSpec) -> pd.DataFrame:
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         table = _read_parquet(path)
@@ -140,7 +154,11 @@ def _refuse_doubled(names: list[str], path: Path) -> None:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(path)
+        file = pyarrow.parquet.read_table(path, pre_buffer=False)
+        # Column by column, each let go as it is taken over: else the table is there twice.
+        table: pd.DataFrame = file.to_pandas(split_blocks=True, self_destruct=True)
+        del file
+        pyarrow.default_memory_pool().release_unused()
         return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
     except Exception as error:  # pyarrow raises many kinds, none of them documented
         reason = str(error).strip().splitlines()[0]

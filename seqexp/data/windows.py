@@ -52,6 +52,8 @@ def window_starts(shape: WindowShape, bounds: tuple[int, int], stride: int = 1) 
 
 def without_holes(starts_W: Array, shape: WindowShape, input_holes_T: Array, target_holes_T: Array) -> Array:
     """Leave out the windows whose input or targets touch a hole."""
+    if not (input_holes_T.any() or target_holes_T.any()):
+        return starts_W
     inputs_W = _holes_in(starts_W, shape.timesteps, input_holes_T)
     targets_W = _holes_in(starts_W + shape.offset, shape.output_length, target_holes_T)
     kept: Array = starts_W[(inputs_W == 0) & (targets_W == 0)]

@@ -58,11 +58,13 @@ def naive_forecasts(
     for name in BASELINES:
         source_WN = BASELINES[name](target_WN, known_WN, season)
         if source_WN.size and source_WN.min() >= 0 and not np.isnan(known_TK[source_WN]).any():
-            forecasts[name] = known_TK[source_WN]
+            forecasts[name] = np.asarray(known_TK[source_WN], np.float64)
     return forecasts
 
 
 def _fill_forward(values_TK: Array) -> Array:
+    if not np.isnan(values_TK).any():
+        return values_TK
     step_T1 = np.arange(len(values_TK))[:, None]
     last_TK = np.maximum.accumulate(np.where(np.isnan(values_TK), 0, step_T1), axis=0)
     filled: Array = np.take_along_axis(values_TK, last_TK, axis=0)

@@ -22,7 +22,8 @@ def seasonal_scale(targets_TK: Array, season: int) -> Array:
     https://doi.org/10.1016/j.ijforecast.2006.03.001. With fewer steps than a season, differences of one step count.
     """
     lag = season if len(targets_TK) > season else 1
-    differences_TK = np.abs(targets_TK[lag:] - targets_TK[:-lag])
+    differences_TK = np.subtract(targets_TK[lag:], targets_TK[:-lag], dtype=np.float64)
+    np.abs(differences_TK, out=differences_TK)
     scale_K: Array = np.nanmean(differences_TK, axis=0)
     return scale_K
 

@@ -8,7 +8,7 @@ Axis letters: P steps of the padded series, F features, K targets, W windows, N 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,6 +22,8 @@ from seqexp.training.epoch_program import Recipe
 from seqexp.training.optimizers import LearningRates, make_optimizer
 from seqexp.training.programs import find_program, padded_rows
 from seqexp.training.watch import Watch, Weights
+
+_ALIGNMENT = 64  # bytes
 
 
 class CompiledEngine:
@@ -54,8 +56,10 @@ class CompiledEngine:
             rows=padded_rows(len(arrays.inputs_TF)),
         )
         self._program, is_new = find_program(model, recipe)
-        given = (arrays.inputs_TF, arrays.targets_TK, arrays.weights_T)
-        self._series = [tf.constant(_padded(values, recipe.rows)) for values in given if values is not None]
+        inputs = _padded(arrays.inputs_TF, recipe.rows)
+        targets = inputs if arrays.targets_TK is arrays.inputs_TF else _padded(arrays.targets_TK, recipe.rows)
+        weights = [] if arrays.weights_T is None else [_padded(arrays.weights_T, recipe.rows)]
+        self._series = [inputs, targets, *weights]
         if is_new:
             self._compile()
         self.compile_seconds = time.perf_counter() - began if is_new else 0.0
@@ -76,7 +80,7 @@ class CompiledEngine:
             order_W = arrays.train_W[epoch_order(len(arrays.train_W), self._seed, epoch)]
             values, rate = self._train(order_W, epoch)
             if len(arrays.validation_W):
-                losses, _ = self._evaluate(arrays.validation_W)
+                losses = self._evaluate(arrays.validation_W, lambda forecasts: None)
                 values |= {f"val/{name}": value for name, value in losses.items()}
             seconds = time.perf_counter() - began
             if not watch.epoch_ended(
@@ -90,7 +94,9 @@ class CompiledEngine:
     def forecast(self, starts_W: Array) -> Array:
         """Return the scaled forecasts of windows, float64, in the model's output shape: ``(W, N, K)`` or ``(W, K)``."""
         self._program.load(self._model)  # another run may have used the program meanwhile
-        return self._evaluate(starts_W)[1].astype(np.float64)
+        pieces = [np.zeros((0, *self._model.output_shape[1:]))]
+        self._evaluate(starts_W, lambda forecasts: pieces.append(forecasts.astype(np.float64)))
+        return np.concatenate(pieces)
 
     def _train(self, starts_W: Array, epoch: int) -> tuple[dict[str, float], float]:
         """Train one epoch; return its losses by name, and the learning rate after it."""
@@ -109,17 +115,17 @@ class CompiledEngine:
         values = {"train/loss": total / len(starts_W)}
         return values | {f"train/{name}": value for name, value in self._metric_values().items()}, float(rates[-1])
 
-    def _evaluate(self, starts_W: Array) -> tuple[dict[str, float], Array]:
-        """Return losses by name and forecasts."""
+    def _evaluate(self, starts_W: Array, take: Callable[[Array], None]) -> dict[str, float]:
+        """Return losses by name; hand over the forecasts of one call after another."""
         program, batch = self._program, self._program.evaluation_batch
         self._reset_metrics()
-        total, pieces = 0.0, []
+        total = 0.0
         for _, padded_S, n, is_last in _calls(starts_W, batch, program.evaluation_steps):
             function = program.evaluation(program.remainder(n, batch) if is_last else 0)
             loss, forecasts = function(*self._series, tf.constant(padded_S), tf.constant(n))
             total += float(loss)
-            pieces.append(forecasts.numpy()[:n])
-        return {"loss": total / max(len(starts_W), 1), **self._metric_values()}, np.concatenate(pieces)
+            take(forecasts.numpy()[:n])
+        return {"loss": total / max(len(starts_W), 1), **self._metric_values()}
 
     def _compile(self) -> None:
         """Trace and compile before the clock of the first epoch starts, training beside evaluation.
@@ -160,10 +166,14 @@ def _calls(starts_W: Array, batch: int, steps: int) -> Iterator[tuple[int, Array
         yield first, padded_S, len(chosen), first + size >= len(starts_W)
 
 
-def _padded(values: Array, rows: int) -> Array:
-    padded = np.zeros((rows, *values.shape[1:]), np.float32)
+def _padded(values: Array, rows: int) -> tf.Tensor:
+    """Return a float32 tensor of so many rows; it is the only copy, where ``tf.constant`` makes two more."""
+    shape = (rows, *values.shape[1:])
+    room = np.zeros(int(np.prod(shape)) * 4 + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT  # TensorFlow takes over what begins here without copying it
+    padded = room[start : start + int(np.prod(shape)) * 4].view(np.float32).reshape(shape)
     padded[: len(values)] = values
-    return padded
+    return tf.experimental.dlpack.from_dlpack(padded.__dlpack__())
 
 
 def _values(model: keras.Model) -> Weights:

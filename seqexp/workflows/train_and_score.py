@@ -109,7 +109,7 @@ def _both(first: Callable[[EpochEvent], None], second: Callable[[EpochEvent], No
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
     """Score the model on validation and test, and return the arrays of the test forecasts."""
     series, length = dataset.series, spec.output_length
-    observed_TK = np.where(series.observed_T[:, None], series.targets_TK, np.nan)
+    observed_TK = series.known_TK
     scale_K = seasonal_scale(observed_TK[slice(*dataset.bounds.train)], series.season)
     forecasts: Forecasts = {}
     with progress.timed("evaluate"):
