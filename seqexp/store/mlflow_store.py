@@ -29,6 +29,7 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_LOCAL = "sqlite:///"
 _BATCH = 1000  # metrics in one call; MLflow takes no more
 _LONGEST_PARAM = 6000
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
@@ -111,8 +112,8 @@ class MlflowStore:
         self._artifacts = artifacts
         self._failures = (MlflowException, SQLAlchemyError, OSError)
         with self._explained(), _alone(uri):
-            if uri.startswith("sqlite:///"):
-                Path(uri[len("sqlite:///") :]).parent.mkdir(parents=True, exist_ok=True)
+            if (path := local_path(uri)) is not None and not path.exists():
+                _make(path)
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
 
@@ -155,7 +156,7 @@ class MlflowStore:
             if found.lifecycle_stage == "deleted":
                 self._client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
-        place = (self._artifacts / name).as_uri() if self.uri.startswith("sqlite:///") else None
+        place = (self._artifacts / name).as_uri() if local_path(self.uri) else None
         with _alone(self.uri):  # two first runs at once make one experiment
             again = self._client.get_experiment_by_name(name)
             if again:
@@ -222,9 +223,14 @@ class MlflowStore:
         except self._failures as error:
             reason = str(error).strip().splitlines()[0][:300]
             mend = ""
-            if self.uri.startswith("sqlite:///") and isinstance(error, self._failures[1]):
+            if local_path(self.uri) and isinstance(error, self._failures[1]):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
             raise StoreError(f"MLflow at {self.uri} does not answer: {reason}{mend}", key="tracking.uri") from None
+
+
+def local_path(uri: str) -> Path | None:
+    """Return the file of a local store, or None where the store is on a server."""
+    return Path(uri[len(_LOCAL) :]) if uri.startswith(_LOCAL) else None
 
 
 def may_hold(uri: str, run_id: str) -> bool:
@@ -232,24 +238,37 @@ def may_hold(uri: str, run_id: str) -> bool:
 
     Of a local store it is known: a file that was deleted, or made anew, holds no run of before. A server is believed.
     """
-    if not uri.startswith("sqlite:///"):
+    if (path := local_path(uri)) is None:
         return True
     try:
-        with closing(sqlite3.connect(f"file:{quote(uri[len('sqlite:///') :])}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
             return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
     except sqlite3.Error:
         return False
 
 
+def _make(path: Path) -> None:
+    """Set up a local store under another name and rename it: one that is cut off half-way could never be opened."""
+    from mlflow.tracking import MlflowClient
+
+    unfinished = path.with_name(f".{path.name}.new")
+    for left in path.parent.glob(f"{unfinished.name}*"):  # with SQLite's journal beside it
+        left.unlink()
+    MlflowClient(tracking_uri=f"{_LOCAL}{unfinished}").search_experiments(max_results=1)
+    unfinished.rename(path)
+
+
 @contextmanager
 def _alone(uri: str) -> Iterator[None]:
     """Let one process at a time set up a local store: several that migrate a new one at once break it for good."""
-    if not uri.startswith("sqlite:///"):
+    path = local_path(uri)
+    if path is None:
         yield
         return
     import fcntl
 
-    path = Path(uri[len("sqlite:///") :])
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder.", key="tracking.uri", mend="Name the file of an SQLite store.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

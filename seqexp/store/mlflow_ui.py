@@ -9,9 +9,10 @@ import sys
 import time
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 
 from seqexp.errors import StoreError
-from seqexp.store.mlflow_store import QUIET
+from seqexp.store.mlflow_store import QUIET, MlflowStore, local_path
 
 HOST = "127.0.0.1"
 _SLOWEST_START = 120  # seconds
@@ -26,12 +27,19 @@ def free_port(wanted: int) -> int:
     raise StoreError(f"Every port from {wanted} to {wanted + 49} is taken.", mend="Name a free one: --port 6000.")
 
 
-def start_ui(uri: str, port: int) -> subprocess.Popen[bytes]:
+def start_ui(uri: str, port: int, artifacts: Path) -> subprocess.Popen[bytes]:
     """Start the server and wait until it answers (10 to 30 s).
+
+    Args:
+        uri: The store; a local one that is not there yet is made.
+        port: Where it listens.
+        artifacts: Where a local store keeps files.
 
     Raises:
         StoreError: It ended, or does not answer.
     """
+    if (path := local_path(uri)) is not None and not path.is_file():
+        MlflowStore(uri, artifacts)
     command = [
         sys.executable,
         "-m",
@@ -50,8 +58,10 @@ def start_ui(uri: str, port: int) -> subprocess.Popen[bytes]:
     server = subprocess.Popen(command, env={**quiet, **os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         _wait_for(server, port)
-    except BaseException:  # a signal too: nobody else knows of the server
+    except BaseException as error:  # a signal too: nobody else knows of the server
         server.terminate()
+        if isinstance(error, StoreError) and path is not None:
+            MlflowStore(uri, artifacts)  # says more, if the reason is the store
         raise
     return server
 
