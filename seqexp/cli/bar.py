@@ -26,6 +26,10 @@ class BarReporter(Reporter):
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
+    def waiting(self, spec: ExperimentSpec) -> None:
+        """Say what is waited for."""
+        console().print(f"Another process is running {title_of(spec)}; waiting for it ...", markup=False)
+
     def started(self, spec: ExperimentSpec) -> None:
         """Begin the bar of a run."""
         self._run += 1

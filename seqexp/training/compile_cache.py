@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import sys
 from contextlib import suppress
 from importlib import metadata
@@ -17,6 +18,7 @@ from pathlib import Path
 #: ``off``, or a folder in place of the user's cache folder.
 VARIABLE = "SEQEXP_COMPILE_CACHE"
 LARGEST = 500_000_000  # bytes
+_SPARE = 100_000_000  # bytes that must be free: TensorFlow fails where it cannot write a program
 
 
 def cache_folder() -> Path | None:
@@ -29,13 +31,15 @@ def cache_folder() -> Path | None:
 
 
 def prepare_cache() -> Path | None:
-    """Make the folder, and make room in it; None where it is switched off, not writable, or has a blank."""
+    """Make the folder, and make room in it; None where it is switched off, full, not writable, or has a blank."""
     folder = cache_folder()
     if folder is None or " " in str(folder):  # TensorFlow parts its flags at blanks, however they are quoted
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _make_room(folder)
+        if shutil.disk_usage(folder).free < _SPARE:
+            return None
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
 class Reporter:
     """Hears how a run goes on. This one says nothing; the command line has one that draws a bar."""
 
+    def waiting(self, spec: ExperimentSpec) -> None:
+        """Another process is at the same run; it is waited for."""
+
     def started(self, spec: ExperimentSpec) -> None:
         """A run begins to train."""
+
+    def skipped(self) -> None:
+        """A run was done before; nothing is trained."""
 
     def epoch(self, event: EpochEvent) -> None:
         """An epoch is over."""

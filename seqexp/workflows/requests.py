@@ -74,6 +74,8 @@ def request_run(
 
     with composed.explained():
         result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)
+    if result.was_done and reporter is not None:
+        reporter.skipped()
     run_id, warning = _publish(result.stored, spec, publisher, tags)
     return RunOutcome(result.stored, result.was_done, run_id, warning)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.errors import RunFailed, SeqexpError
 from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.store.claim import claim
 from seqexp.store.environment import describe_environment
 from seqexp.store.record import RunRecord, Status
 from seqexp.store.run_dir import FIGURE, MODEL, RunWriter, StoredRun, find_finished
@@ -23,6 +25,7 @@ from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
 QUICK_BATCHES = 4
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,15 @@ def run_experiment(
     Raises:
         SeqexpError: The request is wrong; nothing is recorded.
     """
+    reporter = reporter or Reporter()
     dataset = prepare_dataset(spec)
     run_key = run_key_of(spec, dataset.series.fingerprint)
     if not force and (done := find_finished(runs, spec.name, run_key)):
         return RunResult(done, was_done=True)
-    stored = _attempt(spec, dataset, run_key, runs, reporter or Reporter(), on_killed or (lambda run: None))
+    with claim(runs, spec.name, run_key, on_wait=lambda: reporter.waiting(spec)):
+        if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
+            return RunResult(done, was_done=True)
+        stored = _attempt(spec, dataset, run_key, runs, reporter, on_killed or (lambda run: None))
     return RunResult(stored, was_done=False)
 
 
@@ -120,7 +127,11 @@ def _attempt(
         error = {"reason": failure.reason, "message": str(failure)}
         return _commit_broken(writer, progress, record("FAILED", error), str(failure))
     except Exception as failure:
-        error = {"reason": "exception", "message": f"{type(failure).__name__}: {_first_line(failure)}"}
+        full = isinstance(failure, OSError) and failure.errno in _NO_ROOM
+        message = f"{type(failure).__name__}: {_first_line(failure)}"
+        if full:
+            message = f"there is no room left for {writer.path}: {_first_line(failure)}"
+        error = {"reason": "disk_full" if full else "exception", "message": message}
         return _commit_broken(writer, progress, record("FAILED", error), traceback.format_exc())
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept
         error = {"reason": "interrupted", "message": f"interrupted ({str(stop) or type(stop).__name__})"}
@@ -131,9 +142,14 @@ def _attempt(
 
 
 def _commit_broken(writer: RunWriter, progress: Progress, record: RunRecord, text: str) -> StoredRun:
-    writer.write_history(progress.history)
-    writer.write_text("error.txt", text + "\n")
-    return writer.commit(record)
+    try:
+        writer.write_history(progress.history)
+        writer.write_text("error.txt", text + "\n")
+        return writer.commit(record)
+    except OSError as error:  # what went wrong cannot even be written down
+        writer.discard()
+        told = record.error["message"]
+        raise RunFailed("not_recorded", f"{told}\n  The run directory cannot be written: {error}") from None
 
 
 def _write_results(
