@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -56,3 +56,33 @@ class RunRecord:
     def as_values(self) -> dict[str, Any]:
         """Return the record as plain values for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> RunRecord:
+        """Make a record of what JSON gave.
+
+        Raises:
+            TypeError: A value is missing, unknown, or of another kind than a record's.
+        """
+        record = cls(**values)
+        for item in fields(record):
+            value, kind = getattr(record, item.name), _KINDS[str(item.type)]
+            wrong = [value] if not isinstance(value, kind) else []
+            if str(item.type) == "dict[str, float]" and not wrong:
+                wrong = [number for number in value.values() if not isinstance(number, (int, float))]
+            if wrong:
+                raise TypeError(f"{item.name} cannot be {wrong[0]!r}")
+        return record
+
+
+#: What JSON gives for each kind of field.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "Status": str,
+    "int": int,
+    "float": (int, float),
+    "dict[str, str]": dict,
+    "dict[str, float]": dict,
+    "dict[str, list[float | None]]": dict,
+    "dict[str, Any]": dict,
+}

@@ -11,10 +11,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import yaml
@@ -46,20 +47,31 @@ class StoredRun:
     @property
     def spec(self) -> dict[str, Any]:
         """The resolved config, as a plain tree."""
-        tree: dict[str, Any] = yaml.safe_load((self.path / SPEC).read_text("utf-8"))
-        return tree
+        with self._reading(SPEC) as path:
+            tree: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+            if not isinstance(tree, dict):
+                raise ValueError("it holds no keys and values")
+            return tree
 
     @property
     def history(self) -> list[dict[str, float]]:
         """One row for each epoch."""
-        with (self.path / HISTORY).open(newline="") as file:
+        with self._reading(HISTORY) as path, path.open(newline="") as file:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
     @property
     def forecasts(self) -> dict[str, Any]:
         """The arrays of the test forecasts: ``origins``, ``true`` and ``forecast`` (W, N, K) and the baselines."""
-        with np.load(self.path / FORECASTS, allow_pickle=False) as arrays:
+        with self._reading(FORECASTS) as path, np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[Path]:
+        try:
+            yield self.path / name
+        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError, BadZipFile) as error:
+            mend = "The run is damaged, or did not finish; run it again with --force."
+            raise StoreError(f"{name} of the run {self.path.name} cannot be read: {error}", mend=mend) from None
 
 
 class RunWriter:
@@ -182,7 +194,7 @@ def read_run(folder: Path) -> StoredRun:
         values = json.loads((folder / RECORD).read_text("utf-8"))
         if values.get("schema", 0) > SCHEMA:
             raise StoreError(f"{folder} was written by a later version of seqexp.", mend="Update seqexp.")
-        return StoredRun(folder.resolve(), RunRecord(**values))
+        return StoredRun(folder.resolve(), RunRecord.from_values(values))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(f"The record of {folder} cannot be read: {error}") from None
 
@@ -191,16 +203,17 @@ def damaged_files(folder: Path) -> list[str]:
     """Return the files of a run that are missing or differ from its manifest; one without a manifest is damaged."""
     try:
         sums = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+        known = {str(name): str(value) for name, value in sums.items()}
+    except (OSError, ValueError, AttributeError):
         return [MANIFEST]
-    return [name for name, known in sums.items() if not (folder / name).is_file() or hash_file(folder / name) != known]
+    return [name for name, value in known.items() if not (folder / name).is_file() or hash_file(folder / name) != value]
 
 
 def published_as(folder: Path) -> dict[str, str]:
     """Return tracking URI -> MLflow run id of a run."""
-    with suppress(OSError, ValueError):
-        ids: dict[str, str] = json.loads((folder / PUBLISHED).read_text("utf-8"))
-        return ids
+    with suppress(OSError, ValueError, AttributeError):
+        ids = json.loads((folder / PUBLISHED).read_text("utf-8"))
+        return {str(uri): str(run_id) for uri, run_id in ids.items()}
     return {}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +121,48 @@ def test_a_damaged_record_is_no_run(tmp_path: Path) -> None:
     assert find_finished(tmp_path, "n", KEY) is None
     with pytest.raises(StoreError, match="cannot be read"):
         read_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("record.json", '{"metrics": null}'),
+        ("record.json", "[]"),
+        ("record.json", "null"),
+        ("manifest.json", "[1, 2]"),
+        ("mlflow.json", "[1, 2]"),
+        ("spec.yaml", "- a list"),
+        ("spec.yaml", "seed: [1"),
+        ("history.csv", "epoch,train/loss\n1,many\n"),
+        ("forecasts.npz", "no archive"),
+    ],
+)
+def test_files_of_another_kind_are_explained_wherever_they_are_read(name: str, text: str, tmp_path: Path) -> None:
+    folder = _commit(tmp_path).path
+    (folder / name).write_text(text)
+    assert name == "mlflow.json" or damaged_files(folder)
+    assert published_as(folder) == {}
+    assert len(list(list_runs(tmp_path))) == (0 if name == "record.json" else 1)
+    for read in (lambda run: run.spec, lambda run: run.history, lambda run: run.forecasts):
+        with suppress(StoreError):
+            read(read_run(folder))
+
+
+@pytest.mark.parametrize("wrong", [{"metrics": None}, {"metrics": {"val/mae": "low"}}, {"title": 3}, {"data": []}])
+def test_a_value_of_another_kind_makes_a_record_unreadable(wrong: dict[str, object], tmp_path: Path) -> None:
+    folder = _commit(tmp_path).path
+    values = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps({**values, **wrong}))
+    with pytest.raises(StoreError, match=f"{next(iter(wrong))} cannot be"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("name", ["spec.yaml", "history.csv", "forecasts.npz"])
+def test_a_file_that_is_gone_is_explained(name: str, tmp_path: Path) -> None:
+    stored = _commit(tmp_path)
+    (stored.path / name).unlink()
+    with pytest.raises(StoreError, match=name):
+        getattr(stored, name.partition(".")[0])
 
 
 def test_publishing_is_noted_outside_the_manifest(tmp_path: Path) -> None:
