@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from seqexp.cli.look import check, list_, show
+from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import doctor, predict, ui
-from seqexp.errors import RunFailed, SeqexpError
+from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(
     help="Declarative experiments for sequence models: YAML in; trained, recorded and honestly compared models out.",
@@ -36,14 +36,6 @@ app.command()(demo)
 app.command()(doctor)
 
 
-class Stopped(BaseException):
-    """The process was asked to end by a signal."""
-
-    def __init__(self, signum: int) -> None:
-        self.signum = signum
-        super().__init__(signal.Signals(signum).name)
-
-
 @app.callback(invoke_without_command=True)
 def _root(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
@@ -55,37 +47,36 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, _stop)
+    raise_when_stopped()
     sys.exit(_exit_code())
 
 
 def _exit_code() -> int:
+    from seqexp.cli.screen import print_error, print_json
+
+    as_json = "--json" in sys.argv
     try:
         app()
     except SystemExit as end:
+        if end.code == 2 and as_json:  # the command line itself cannot be read: typer has said why on stderr
+            problem = Problem("the command line cannot be read; stderr says why.")
+            print_json({"status": "REFUSED", "problems": [asdict(problem)]})
         return end.code if isinstance(end.code, int) else 0
     except SeqexpError as error:
-        from seqexp.cli.screen import print_error, print_json
-
         print_error(error)
-        if "--json" in sys.argv:
+        if as_json:
             print_json({"status": "REFUSED", "problems": [asdict(problem) for problem in error.problems]})
         return 2
     except RunFailed as error:
         print(f"{error.reason}: {error}", file=sys.stderr)
+        if as_json:
+            print_json({"status": "FAILED", "error": {"reason": error.reason, "message": str(error)}})
         return 1
     except Stopped as stopped:
-        print("Interrupted." if stopped.signum == signal.SIGINT else "Terminated.", file=sys.stderr)
-        if "--json" in sys.argv:
-            print('{"status": "KILLED"}')
-        return 128 + stopped.signum
+        print(stopped.word, file=sys.stderr)
+        if as_json:
+            print_json({"status": "KILLED", **stopped.told})
+        return stopped.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-def _stop(signum: int, frame: Any) -> None:
-    for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, signal.SIG_IGN)  # once is enough: what was begun is put away, then the process ends
-    raise Stopped(signum)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from seqexp.cli.options import ConfigDir, Json, Overrides, Workspace
+from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -107,14 +108,21 @@ def _sweep(project: Project, words: list[str], *, force: bool, fail_fast: bool, 
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json, progress
     from seqexp.workflows.plan import plan_sweep
-    from seqexp.workflows.sweep import run_sweep
+    from seqexp.workflows.sweep import SweepResult, run_sweep
 
     plan = plan_sweep(project, words)
     if plan.question:
         progress().print(plan.question, style="bold")
     if not plan.points:
         raise ConfigError([Problem(point.reason, key=point.label) for point in plan.left_out])
-    result = run_sweep(project, plan, force=force, fail_fast=fail_fast, reporter=BarReporter(len(plan.points)))
+    result, bar = SweepResult(), BarReporter(len(plan.points))
+    try:
+        run_sweep(project, plan, force=force, fail_fast=fail_fast, reporter=bar, result=result)
+    except Stopped as stopped:
+        stopped.told = {key: value for key, value in result.as_values().items() if key != "status"}
+        done = f"{len(result.outcomes)} of {len(plan.points)} runs are done"
+        progress().print(f"{done}; the same command goes on from there.")
+        raise
     reports.print_warnings(result.outcomes)
     if json:
         print_json(result.as_values())

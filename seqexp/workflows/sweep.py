@@ -19,7 +19,7 @@ from seqexp.workflows.requests import RunOutcome, request_run
 class SweepResult:
     """What came of a sweep: a run for every point that was reached, and the points that were left out."""
 
-    name: str
+    name: str = ""
     outcomes: list[RunOutcome] = field(default_factory=list)
     skipped: list[LeftOut] = field(default_factory=list)
     seconds: float = 0.0
@@ -40,7 +40,13 @@ class SweepResult:
 
 
 def run_sweep(
-    project: Project, plan: Plan, *, force: bool = False, fail_fast: bool = False, reporter: Reporter | None = None
+    project: Project,
+    plan: Plan,
+    *,
+    force: bool = False,
+    fail_fast: bool = False,
+    reporter: Reporter | None = None,
+    result: SweepResult | None = None,
 ) -> SweepResult:
     """Run every point that was not run before; a run that fails does not stop the others.
 
@@ -50,11 +56,13 @@ def run_sweep(
         force: Run again what was run before.
         fail_fast: Stop at the first run that fails.
         reporter: Hears of every epoch.
+        result: Filled and returned; for who wants to see what there is when the sweep is interrupted.
 
     Raises:
         SeqexpError: A point turned out to be wrong when its model was built; the runs before it are recorded.
     """
-    result, began = SweepResult(plan.name, skipped=list(plan.left_out)), time.perf_counter()
+    result, began = result or SweepResult(), time.perf_counter()
+    result.name, result.skipped = plan.name, list(plan.left_out)
     tags = {"sweep": f"{plan.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
     publishers: dict[str, Publisher] = {}
     for point in plan.points:
