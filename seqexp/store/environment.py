@@ -6,6 +6,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,15 +28,21 @@ PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """Return the installed version of every package that seqexp builds on, without importing any."""
-    found = {}
-    for name in PACKAGES:
+    return {"python": platform.python_version(), **{name: version for name, _, version in _installed(PACKAGES)}}
+
+
+def installed_requirements(names: Sequence[str]) -> list[str]:
+    """Return what pip would have to install for packages, under the names they are installed under here."""
+    return [f"{distribution}=={version}" for _, distribution, version in _installed(names)]
+
+
+def _installed(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield package, distribution (``tensorflow-cpu`` for ``tensorflow``) and version of what is installed."""
+    for name in names:
         for distribution in (name, f"{name}-cpu"):
-            try:
-                found[name] = metadata.version(distribution)
+            with suppress(metadata.PackageNotFoundError):
+                yield name, distribution, metadata.version(distribution)
                 break
-            except metadata.PackageNotFoundError:
-                continue
-    return {"python": platform.python_version(), **found}
 
 
 def describe_environment(folder: Path) -> dict[str, Any]:

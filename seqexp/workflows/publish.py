@@ -13,7 +13,7 @@ from typing import Any
 
 from seqexp.compose.tree import leaves
 from seqexp.spec.settings import TrackingSpec
-from seqexp.store.environment import package_versions
+from seqexp.store.environment import installed_requirements
 from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection, may_hold
 from seqexp.store.run_dir import (
     FIGURE,
@@ -137,7 +137,6 @@ def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
         yield None
         return
     spec, data = run.spec, run.record.data
-    versions = package_versions()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "run"
         folder.mkdir()
@@ -149,7 +148,7 @@ def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
             loader_module=LOADER,
             input_shape=(-1, spec["timesteps"], len(data["features"])),
             output_shape=(-1, spec["output_length"], len(data["targets"])),
-            requirements=[f"{name}=={versions[name]}" for name in ("seqexp", "tensorflow", "keras", "numpy")],
+            requirements=installed_requirements(("seqexp", "tensorflow", "keras", "numpy")),
         )
 
 
