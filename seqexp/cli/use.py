@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import Json, Workspace
+from seqexp.cli.options import ConfigDir, Json, Workspace
 
 
 def predict(
@@ -62,7 +62,7 @@ def ui(
         return
     port = free_port(port)
     progress().print("Starting the MLflow UI (10 to 30 s) ...")
-    server = start_ui(uri, port)
+    server = start_ui(uri, port, project.workspace / "mlartifacts")
     results().print(f"MLflow UI: [bold]http://{HOST}:{port}[/]   Ctrl-C ends it.")
     try:
         server.communicate()
@@ -75,6 +75,7 @@ def doctor(
     runs: Annotated[bool, typer.Option("--runs", help="Hold every file of every run against its manifest.")] = False,
     json: Json = False,
     workspace: Workspace = None,
+    config_dir: ConfigDir = None,
 ) -> None:
     """Say what is installed, where runs and store are, and whether anything is broken.
 
@@ -86,9 +87,8 @@ def doctor(
 
     from seqexp.cli.screen import make_table, print_json, results
     from seqexp.workflows.doctor import examine
-    from seqexp.workflows.project import open_project
 
-    findings = list(examine(open_project(workspace), runs=runs))
+    findings = list(examine(workspace, config_dir, runs=runs))
     if json:
         well = all(finding.is_well for finding in findings)
         print_json({"status": "WELL" if well else "BROKEN", "findings": [asdict(finding) for finding in findings]})

@@ -23,9 +23,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqexp.assets import shipped_folder
-from seqexp.compose.origin import Origin
+from seqexp.compose.origin import Origin, shown_path
 from seqexp.compose.yaml_file import YamlFile, read_yaml
-from seqexp.errors import ConfigError, suggest
+from seqexp.errors import ConfigError, Problem
 from seqexp.spec.parts import dotted
 
 GROUPS = ("topology", "data", "optimizer", "training", "evaluation", "tracking")
@@ -107,8 +107,7 @@ class ConfigGroups:
             found = create_defaults_list(repository, "config", parsed, prepend_hydra=False, skip_missing=False)
             config = self.loader._compose_config_from_defaults_list(found.defaults, repository)
         except RecursionError:
-            chosen = ", ".join(overrides) or "config.yaml"
-            raise ConfigError(f"The defaults of a file chosen by {chosen} lead back to the file itself.") from None
+            raise ConfigError([self._circle(", ".join(overrides) or "config.yaml")]) from None
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"The config files do not compose: {_first_line(error)}") from None
         tree: Tree = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
@@ -121,18 +120,25 @@ class ConfigGroups:
                         origins[dotted(default.package or "", name)] = Origin("file", file=path, line=line)
         return Composition(tree, origins, {group: choices[group] for group in GROUPS if group in choices})
 
+    def _circle(self, chosen: str) -> Problem:
+        """Explain defaults that lead back to their own file."""
+        for path, file in _FILES.items():
+            defaults = file.tree.get("defaults") if isinstance(file.tree, Mapping) else None
+            ours = any(path.is_relative_to(folder) for folder in self.folders)
+            if ours and isinstance(defaults, list) and path.stem in defaults:
+                group = path.parent.name
+                message = f"the defaults of {group}/{path.name} lead back to the file itself."
+                hides = (self.folders[-1] / group / path.name).is_file()
+                mend = "It takes the whole place of the shipped file of its name: give it another one." if hides else ""
+                return Problem(message, group, mend, shown_path(path, file.lines.get("defaults", 0)))
+        return Problem(f"The defaults of a file chosen by {chosen} lead back to the file itself.")
+
     def _files_of(self, config_path: str) -> Iterator[Path]:
         for folder in self.folders:
             path = folder / f"{config_path}.yaml"
             if path in _FILES and path.is_file():
                 yield path
                 return
-
-
-def unknown_choice(groups: ConfigGroups, group: str, name: object) -> str:
-    """Return what to do about a choice that its group does not have, or an empty text where it has it."""
-    options = groups.options(group)
-    return "" if name in options else suggest(name, options)
 
 
 def _first_line(error: Exception) -> str:

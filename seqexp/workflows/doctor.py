@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.errors import StoreError
+from seqexp.errors import SeqexpError, StoreError
 from seqexp.spec.catalogue import load_catalogue
 from seqexp.store.environment import package_versions
-from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.mlflow_store import MlflowStore, local_path
 from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
-from seqexp.workflows.project import Project
+from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publish import default_tracking_uri
 
 
@@ -27,13 +27,32 @@ class Finding:
     is_well: bool = True
 
 
-def examine(project: Project, *, runs: bool = False) -> Iterator[Finding]:
+def examine(
+    workspace: str | Path | None = None, config_dir: str | Path | None = None, *, runs: bool = False
+) -> Iterator[Finding]:
     """Yield what there is to know about versions, machine, workspace and store.
 
     Args:
-        project: Where to look.
+        workspace: Where to look; by default as on the command line.
+        config_dir: A folder with config groups of the user's.
         runs: Hold every file of every run against its manifest too.
     """
+    yield from _installation()
+    try:
+        project = open_project(workspace, config_dir)
+    except SeqexpError as error:
+        yield Finding("workspace", str(error), is_well=False)
+        return
+    yield Finding("workspace", str(project.workspace))
+    if not os.access(project.workspace, os.W_OK):
+        yield Finding("workspace", "cannot be written to", is_well=False)
+    yield Finding("config", ", ".join(str(folder) for folder in project.groups.folders))
+    yield _store(project)
+    yield _cache()
+    yield from _runs(project.runs, thorough=runs)
+
+
+def _installation() -> Iterator[Finding]:
     versions = package_versions()
     for name, version in versions.items():
         yield Finding(name, version)
@@ -46,18 +65,11 @@ def examine(project: Project, *, runs: bool = False) -> Iterator[Finding]:
             "catalogue", f"was made from Keras {described}; arguments new in {versions.get('keras')} are not known"
         )
     yield Finding("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores")
-    yield Finding("workspace", str(project.workspace), os.access(project.workspace, os.W_OK))
-    if not os.access(project.workspace, os.W_OK):
-        yield Finding("workspace", "cannot be written to", is_well=False)
-    yield Finding("config", ", ".join(str(folder) for folder in project.groups.folders))
-    yield _store(project)
-    yield _cache()
-    yield from _runs(project.runs, thorough=runs)
 
 
 def _store(project: Project) -> Finding:
     uri = default_tracking_uri(project)
-    if uri.startswith("sqlite:///") and not Path(uri[len("sqlite:///") :]).exists():
+    if (path := local_path(uri)) is not None and not path.exists():
         return Finding("MLflow store", f"{uri} (made by the first run)")
     try:
         MlflowStore(uri, project.workspace / "mlartifacts")
@@ -73,7 +85,7 @@ def _cache() -> Finding:
     if prepare_cache() is None:
         return Finding(
             "compiled programs",
-            f"{folder} cannot be written to, or has a blank; name another in {VARIABLE}",
+            f"{folder} cannot be written to, has a blank or no room; name another in {VARIABLE}",
             is_well=False,
         )
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
@@ -81,6 +93,9 @@ def _cache() -> Finding:
 
 
 def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
+    if runs.exists() and not runs.is_dir():
+        yield Finding("runs", f"{runs} is a file, and runs are written into a folder of that name", is_well=False)
+        return
     found = list(list_runs(runs))
     ended = [run.record.status for run in found]
     counts = ", ".join(
@@ -88,7 +103,7 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
     )
     yield Finding("runs", f"{len(found)}{f' ({counts})' if counts else ''} in {runs}")
     for folder in sorted(runs.glob("*/.*-*")):
-        yield Finding("left over", f"{folder} (a run that was cut off; delete it)", is_well=False)
+        yield Finding("half-written", f"{folder} (a run that goes on, or was killed; the same run clears it away)")
     for folder in sorted(path for path in runs.glob("*/*") if path.is_dir() and not path.name.startswith(".")):
         try:
             read_run(folder)

@@ -51,6 +51,16 @@ def test_a_wrong_value_in_yaml_is_shown_with_file_and_line(write: Callable[[str,
     assert "Did you mean mse?" in found["training.loss"]
 
 
+def test_a_file_that_would_build_on_the_one_it_hides_is_explained(write: Callable[[str, str], Path]) -> None:
+    write("conf/training/default.yaml", "# mine\ndefaults: [default, _self_]\nepochs: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        open_project().compose_one([])
+    (problem,) = caught.value.problems
+    assert problem.message == "the defaults of training/default.yaml lead back to the file itself."
+    assert problem.where == "conf/training/default.yaml:2"
+    assert "another one" in problem.mend
+
+
 def test_a_user_file_replaces_the_shipped_one_whole(write: Callable[[str, str], Path]) -> None:
     write("conf/optimizer/adam.yaml", "name: Adam\nclipnorm: 2.0\n")
     assert open_project().compose_one([]).spec.optimizer.args == {"clipnorm": 2.0}
