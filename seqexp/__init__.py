@@ -28,6 +28,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: ``import seqexp`` itself costs nothing."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("seqexp")
     if name not in _HOMES:
         raise AttributeError(f"module 'seqexp' has no attribute {name!r}")
     from importlib import import_module
@@ -36,4 +40,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])

@@ -106,7 +106,7 @@ def _print_runs(console: Console, project: Project) -> None:
     if not rows:
         console.print(f"No runs yet in {project.runs}. Make one: seqexp run")
         return
-    console.print(make_table(("run", "name", "experiment", "status", "val mae", "test mae", "started"), rows))
+    console.print(make_table(("run", "name", "experiment", "status", "val mae", "test mae", "started"), rows, whole=1))
 
 
 def _first_comment(path: Path) -> list[str]:

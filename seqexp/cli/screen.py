@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -32,13 +32,12 @@ def progress() -> Console:
     return Console(stderr=True, width=_width(sys.stderr), highlight=False)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 99) -> Table:
-    """Return a table; columns from the ``numbers``-th on stand to the right."""
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 99, whole: int = 0) -> Table:
+    """Return a table; columns from the ``numbers``-th on stand to the right, the first ``whole`` are never folded."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for position, column in enumerate(columns):
-        table.add_column(
-            column, justify="right" if position >= numbers else "left", header_style="bold", overflow="fold"
-        )
+        justify: JustifyMethod = "right" if position >= numbers else "left"
+        table.add_column(column, justify=justify, header_style="bold", overflow="fold", no_wrap=position < whole)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row))
     return table

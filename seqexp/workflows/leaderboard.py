@@ -85,7 +85,7 @@ def _block(members: Sequence[StoredRun]) -> Block:
         Row(label, run.record.metrics, rank if ranked else None, run)
         for rank, (run, label) in enumerate(order, start=1)
     ]
-    rows += _baseline_rows(members[0])
+    rows += _baseline_rows(members)
     rows.sort(key=lambda row: (row.metrics.get("val/mae", float("inf")), row.run is None, row.label))
     name, targets, output_length, alignment, *_ = _block_key(members[0])
     return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows))
@@ -95,13 +95,18 @@ def _sort_key(metrics: dict[str, float], label: str) -> tuple[float, str]:
     return metrics.get("val/mae", float("inf")), label
 
 
-def _baseline_rows(run: StoredRun) -> list[Row]:
+def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
+    """Return a row for each baseline; for each of its seasons, where the runs do not agree on one."""
+    seasons = dict.fromkeys(run.record.data["season"] for run in members)
     found: dict[str, dict[str, float]] = {}
-    for name, value in run.record.baselines.items():
-        prefix, _, rest = name.partition("baseline/")
-        baseline, _, metric = rest.partition("/")
-        found.setdefault(baseline, {})[f"{prefix or 'test/'}{metric}"] = value
-    return [Row(baseline.replace("_", " "), metrics) for baseline, metrics in found.items()]
+    for run in members:
+        for name, value in run.record.baselines.items():
+            prefix, _, rest = name.partition("baseline/")
+            baseline, _, metric = rest.partition("/")
+            seasonal = baseline.startswith("seasonal") and len(seasons) > 1
+            label = baseline.replace("_", " ") + (f" {run.record.data['season']}" if seasonal else "")
+            found.setdefault(label, {})[f"{prefix or 'test/'}{metric}"] = value
+    return [Row(label, metrics) for label, metrics in found.items()]
 
 
 def _labels(members: Sequence[StoredRun]) -> list[str]:

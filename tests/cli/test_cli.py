@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -107,6 +109,15 @@ def test_run_sweep_and_json(workspace: Path) -> None:
     assert len((workspace / "f.csv").read_text().splitlines()) == 8
 
 
+def test_sending_a_run_to_mlflow_needs_no_tensorflow(workspace: Path) -> None:
+    """It would be imported with its own settings: all cores, and all that it has to say."""
+    assert _run("run", *SMALL, "tracking=none").returncode == 0
+    sent = _run("run", *SMALL, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert "MLflow run" in sent.stdout
+    assert "mlflow.pyfunc" in sent.stderr
+    assert not re.search(r"\| +tensorflow$", sent.stderr, re.MULTILINE)
+
+
 def test_with_json_a_refusal_is_an_object_too(workspace: Path) -> None:
     done = _run("run", "topology=nope", "--json")
     assert done.returncode == 2
@@ -114,6 +125,7 @@ def test_with_json_a_refusal_is_an_object_too(workspace: Path) -> None:
     assert values["status"] == "REFUSED"
     assert values["problems"][0]["key"] == "topology"
     assert json.loads(_run("doctor", "--json").stdout)["status"] == "WELL"
+    assert json.loads(_run("run", "--json", "--forse").stdout)["status"] == "REFUSED"
 
 
 def test_a_failed_run_exits_with_1(workspace: Path) -> None:
@@ -123,7 +135,7 @@ def test_a_failed_run_exits_with_1(workspace: Path) -> None:
     assert json.loads(done.stdout)["error"]["reason"] == "diverged"
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_run_with_its_code_and_a_record(signum: signal.Signals, code: int, workspace: Path) -> None:
     words = [word for word in SMALL if "epochs" not in word]
     process = subprocess.Popen(
@@ -138,6 +150,62 @@ def test_a_signal_ends_a_run_with_its_code_and_a_record(signum: signal.Signals, 
     assert process.returncode == code
     (record,) = workspace.glob("runs/*/*/record.json")
     assert json.loads(record.read_text())["status"] == "KILLED"
+
+
+def test_an_interrupted_sweep_tells_what_is_done(workspace: Path) -> None:
+    words = [word for word in SMALL if "epochs" not in word]
+    process = subprocess.Popen(
+        [SEQEXP, "sweep", *words, "training.epochs=1,100000", "tracking=none", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(workspace.glob("runs/*/*-1/record.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)  # into the second
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    values = json.loads(said)
+    assert values["status"] == "KILLED"
+    assert [run["status"] for run in values["runs"]] == ["FINISHED"]
+    assert "1 of 2 runs are done" in told
+
+
+def test_the_same_run_asked_for_twice_at_once_is_trained_once(workspace: Path) -> None:
+    command = [SEQEXP, "run", *SMALL, "tracking=none", "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [process.communicate(timeout=60) for process in both]
+    assert sorted(json.loads(said)["already_done"] for said, _ in ended) == [False, True]
+    assert any("waiting for it" in told for _, told in ended)
+    assert len(list(workspace.glob("runs/*/*/record.json"))) == 1
+
+
+def test_a_full_disk_fails_the_run_and_says_where(workspace: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))  # the model is larger, the record is not
+
+    words = ["run", *SMALL, "tracking=none", "--json"]
+    full = _run(*words, preexec_fn=limit, env={**os.environ, "SEQEXP_COMPILE_CACHE": "off"})
+    assert full.returncode == 1, full.stderr
+    values = json.loads(full.stdout)
+    assert values["status"] == "FAILED"
+    assert values["error"]["reason"] == "disk_full"
+    assert str(workspace / "runs") in values["error"]["message"]
+    assert json.loads(_run(*words).stdout)["status"] == "FINISHED"  # once there is room again
+    assert _run("doctor", "--runs").returncode == 0
+
+
+def test_doctor_reports_what_else_would_be_refused(workspace: Path) -> None:
+    (workspace / "runs").write_text("a file")
+    done = _run("doctor")
+    assert done.returncode == 1
+    assert "is a file" in done.stdout
+    (workspace / "seqexp.yaml").write_text("seed: [1")
+    done = _run("doctor")
+    assert done.returncode == 1
+    assert "no valid YAML" in done.stdout
 
 
 def test_doctor_finds_a_damaged_run(workspace: Path) -> None:

@@ -127,6 +127,14 @@ def test_a_leaderboard_ranks_inside_a_block_by_validation_alone(project: Project
         assert {row.label for row in block.rows if not row.run} == {"persistence", "seasonal naive"}
 
 
+def test_a_leaderboard_has_a_row_for_each_season(project: Project) -> None:
+    plan = plan_sweep(project, [*SMALL, "topology=vector_output", "topology.units=4", "data.season=12,24"])
+    (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan).outcomes)
+    naive = {row.label: row.metrics["val/mae"] for row in block.rows if not row.run}
+    assert set(naive) == {"persistence", "seasonal naive 12", "seasonal naive 24"}
+    assert naive["seasonal naive 12"] != naive["seasonal naive 24"]
+
+
 def test_the_best_model_of_a_sweep_is_logged(project: Project) -> None:
     words = [*SMALL[:-1], "tracking.log_model=best", "topology=vector_output", "topology.units=2,4"]
     result = run_sweep(project, plan_sweep(project, words))
