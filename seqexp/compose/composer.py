@@ -105,7 +105,7 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     if not isinstance(data, dict) or not isinstance(tree.get("topology"), dict):
         return problems
     targets = data.get("targets")
-    n_targets = len(targets) if isinstance(targets, list) else 1
+    n_targets = max(len(targets), 1) if isinstance(targets, list) else 1  # an empty list is reported for itself
     features = data.get("features")
     n_features = n_targets
     if isinstance(features, (list, str)):

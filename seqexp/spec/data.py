@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Count, Frozen, Many, Text
@@ -84,7 +84,14 @@ class ReadSpec(Frozen):
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
 
-Share = Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=0)] | str
+def _check_share(value: float | int | str) -> float | int | str:
+    if isinstance(value, str) or (0 < value < 1 if isinstance(value, float) else value >= 0):
+        return value
+    message = f"expected a share above 0 and below 1, a number of rows or a last date, got {shown(value)}."
+    raise PartErrors([Problem(message)])
+
+
+Share = Annotated[float | int | str, AfterValidator(_check_share)]
 
 
 class SplitSpec(Frozen):

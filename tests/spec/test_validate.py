@@ -57,6 +57,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("data.read.decimal", "..", "data.read.decimal", "at most 1"),
     ("data.split.valdation", 0.1, "data.split.valdation", "Did you mean validation?"),
     ("data.split.train", 0.9, "data.split", "1.2"),
+    ("data.split.validation", -1, "data.split.validation", "expected a share above 0"),
+    ("data.split.train", 1.5, "data.split.train", "expected a share above 0"),
     ("data.split.train", 700, "data.split", "different ways"),
     ("data.split", {"train": 0, "validation": 1, "test": 1}, "data.split.train", "0 leaves no rows"),
     ("data.split", {"train": "2009-01-32", "validation": "x", "test": "y"}, "data.split.train", "2009-01-32"),
