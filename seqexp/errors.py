@@ -59,6 +59,10 @@ class StoreError(SeqexpError):
     """A run directory is missing, damaged, or not what was asked for."""
 
 
+class ExecutionError(SeqexpError):
+    """Runs cannot be executed where they were to be."""
+
+
 class RunFailed(Exception):
     """A run ended without a result: it is recorded as FAILED and the command exits with 1.
 

@@ -14,6 +14,7 @@ FLOORS = [
     {"registry", "fingerprint", "assets"},
     {"spec"},
     {"compose", "data", "models", "training", "evaluation", "store", "figures"},
+    {"execution"},
     {"workflows"},
     {"cli"},
 ]

@@ -1,0 +1,119 @@
+"""What every executor promises: tasks in, events out, and no failure of one task that touches another.
+
+An executor knows nothing of experiments. It calls ``work(payload, tell)`` somewhere, hands on what the work tells and
+returns, and says how a task ended that gave no result.
+"""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from seqexp.errors import SeqexpError
+
+Work = Callable[[Any, Callable[[Any], None]], Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work.
+
+    Attributes:
+        number: Names the task in events.
+        payload: What the work is called with; it must survive being sent to another process.
+        group: Tasks of one group are cheaper on a worker that did another of the group before.
+    """
+
+    number: int
+    payload: Any
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened to a task, on a worker."""
+
+    number: int
+    worker: str
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it is the last event of its task."""
+        return isinstance(self, (Ended, Broken))
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """A worker began with it; again, if it is tried again."""
+
+
+@dataclass(frozen=True)
+class Told(Event):
+    """What the work told."""
+
+    content: Any
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """What the work returned."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
+class Broken(Event):
+    """It gave no result, and will not be tried again.
+
+    Attributes:
+        reason: ``exception``, ``refused`` (an error that the request is to blame for), ``worker_died`` or ``timeout``.
+        message: In a sentence.
+        explanation: All there is to know, such as a traceback.
+    """
+
+    reason: str
+    message: str
+    explanation: str = ""
+
+
+def broken(task: Task, worker: str, error: BaseException) -> Broken:
+    """Return the event of a task whose work raised."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    if isinstance(error, SeqexpError):
+        return Broken(task.number, worker, "refused", first, str(error))
+    explanation = "".join(traceback.format_exception(error))
+    return Broken(task.number, worker, "exception", f"{type(error).__name__}: {first}", explanation)
+
+
+class Executor(ABC):
+    """Runs tasks; used as a context, whose end leaves nothing running."""
+
+    @abstractmethod
+    def start(self, n_tasks: int) -> None:
+        """Prepare for so many tasks, without waiting for it: workers may start while the tasks are still made."""
+
+    @abstractmethod
+    def run(self, tasks: Sequence[Task], handle: Callable[[Event], None]) -> None:
+        """Run tasks; ``handle`` hears what happens, each task's last event being :class:`Ended` or :class:`Broken`.
+
+        It is called in the caller's thread, one event after another. What it raises ends the run.
+
+        Raises:
+            ExecutionError: There are no workers that work.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all that runs, at once."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

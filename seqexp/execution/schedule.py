@@ -1,0 +1,46 @@
+"""Which task comes next: those of a group stay on one worker, until another would be idle."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from seqexp.execution.contract import Task
+
+
+class Schedule:
+    """The tasks that are still to be given to a worker.
+
+    A worker gets the tasks of the groups it has worked on before; then those of the largest group that nobody has
+    begun; then it helps with the group of which most is left.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._waiting: dict[str, deque[Task]] = {}
+        for task in tasks:
+            self._waiting.setdefault(task.group, deque()).append(task)
+        self._begun: Counter[str] = Counter()
+        self._groups_of: dict[str, list[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def next_for(self, worker: str) -> Task | None:
+        """Return the next task for a worker, or None where no more is left."""
+        if not self._waiting:
+            return None
+        own = self._groups_of.setdefault(worker, [])
+        group = next((group for group in reversed(own) if group in self._waiting), None)
+        if group is None:
+            fresh = [group for group in self._waiting if not self._begun[group]]
+            group = max(fresh or self._waiting, key=lambda group: len(self._waiting[group]))
+            own.append(group)
+        self._begun[group] += 1
+        task = self._waiting[group].popleft()
+        if not self._waiting[group]:
+            del self._waiting[group]
+        return task
+
+    def again(self, task: Task) -> None:
+        """Put a task back, to be the next of its group."""
+        self._waiting.setdefault(task.group, deque()).appendleft(task)

@@ -1,0 +1,195 @@
+"""One suite that every executor passes, and what only those with workers promise."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from seqexp.errors import ExecutionError
+from seqexp.execution.contract import Broken, Ended, Event, Executor, Started, Task, Told
+from seqexp.execution.inline import InlineExecutor
+from seqexp.execution.processes import ProcessExecutor
+
+HERE = Path(__file__).parent
+Make = Callable[..., Executor]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+
+
+def _work() -> Callable[..., object]:
+    from executor_work import work
+
+    return work
+
+
+@pytest.fixture(params=["inline", "processes"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    made = InlineExecutor(_work()) if request.param == "inline" else ProcessExecutor(_work(), workers=2)
+    with made:
+        yield made
+
+
+@pytest.fixture
+def processes() -> Iterator[Make]:
+    made = []
+
+    def make(**options: object) -> Executor:
+        made.append(ProcessExecutor(_work(), **{"workers": 2, **options}))
+        return made[-1]
+
+    yield make
+    for executor in made:
+        executor.close()
+
+
+def _tasks(*payloads: dict[str, object], groups: str = "") -> list[Task]:
+    return [Task(number, payload, groups[number : number + 1]) for number, payload in enumerate(payloads)]
+
+
+def _events(executor: Executor, tasks: list[Task]) -> list[Event]:
+    events: list[Event] = []
+    executor.run(tasks, events.append)
+    return events
+
+
+def _last(events: list[Event]) -> dict[int, Event]:
+    return {event.number: event for event in events if event.is_last}
+
+
+class TestEvery:
+    def test_every_task_ends_once_with_its_result(self, executor: Executor) -> None:
+        events = _events(executor, _tasks(*({"gives": number} for number in range(7))))
+        ended = [event for event in events if event.is_last]
+        assert {event.number: event.result[0] for event in ended} == {number: number for number in range(7)}
+        assert len(ended) == 7
+
+    def test_what_is_told_comes_in_order_between_start_and_end(self, executor: Executor) -> None:
+        events = _events(executor, _tasks({"tells": [1, {"a": 2}]}))
+        assert [type(event) for event in events] == [Started, Told, Told, Ended]
+        assert [event.content for event in events if isinstance(event, Told)] == [1, {"a": 2}]
+
+    def test_nothing_to_do_is_done(self, executor: Executor) -> None:
+        assert _events(executor, []) == []
+
+    @pytest.mark.parametrize(
+        ("raises", "reason"), [("error", "exception"), ("refused", "refused"), ("memory", "exception")]
+    )
+    def test_an_error_stays_where_it_is(self, raises: str, reason: str, executor: Executor) -> None:
+        last = _last(_events(executor, _tasks({"raises": raises}, {"gives": 1})))
+        assert isinstance(last[0], Broken)
+        assert last[0].reason == reason
+        assert "this is why" in last[0].message
+        assert isinstance(last[1], Ended)
+
+    def test_what_the_handler_raises_ends_it(self, executor: Executor) -> None:
+        class Enough(BaseException):
+            pass
+
+        def handle(event: Event) -> None:
+            if event.is_last:
+                raise Enough
+
+        with pytest.raises(Enough):
+            executor.run(_tasks(*({"gives": number} for number in range(5))), handle)
+
+    def test_an_executor_runs_more_than_once(self, executor: Executor) -> None:
+        for _ in range(2):
+            assert len(_last(_events(executor, _tasks({"gives": 1}, {"gives": 2})))) == 2
+
+    def test_tasks_of_a_group_follow_each_other(self, executor: Executor) -> None:
+        events = _events(executor, _tasks(*({} for _ in range(6)), groups="ababab"))
+        by_worker: dict[str, str] = {}
+        for event in events:
+            if isinstance(event, Started):
+                by_worker[event.worker] = by_worker.get(event.worker, "") + "ababab"[event.number]
+        for groups in by_worker.values():
+            changes = sum(one != other for one, other in pairwise(groups))
+            assert changes <= 1
+
+
+class TestProcesses:
+    def test_two_workers_share_the_tasks(self, processes: Make) -> None:
+        last = _last(_events(processes(), _tasks(*({"sleeps": 0.3} for _ in range(6)))))
+        assert len({event.result[1] for event in last.values()}) == 2
+
+    def test_no_more_workers_than_tasks(self, processes: Make) -> None:
+        last = _last(_events(processes(workers=4), _tasks({}, {})))
+        assert len({event.result[1] for event in last.values()}) <= 2
+
+    def test_a_task_whose_worker_is_killed_is_tried_again(self, processes: Make, tmp_path: Path) -> None:
+        tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})
+        events = _events(processes(), tasks)
+        assert _last(events)[0].result[0] == "well"
+        assert [type(event) for event in events if event.number == 0] == [Started, Started, Ended]
+        assert isinstance(_last(events)[1], Ended)
+
+    def test_but_not_for_ever(self, processes: Make, tmp_path: Path) -> None:
+        last = _last(_events(processes(), _tasks({"dies": str(tmp_path / "f"), "times": 9}, {"gives": 1}, {})))
+        assert last[0].reason == "worker_died"
+        assert "SIGKILL" in last[0].message
+        assert (tmp_path / "f").stat().st_size == 2
+        assert isinstance(last[1], Ended)
+        assert isinstance(last[2], Ended)
+
+    def test_a_task_that_takes_too_long_is_ended(self, processes: Make) -> None:
+        began = time.monotonic()
+        last = _last(_events(processes(timeout=1.0), _tasks({"sleeps": 60}, {"gives": 1}, {"gives": 2})))
+        assert last[0].reason == "timeout"
+        assert "execution.timeout" in last[0].message
+        assert isinstance(last[1], Ended)
+        assert time.monotonic() - began < 20
+
+    def test_workers_that_cannot_start_are_explained(self) -> None:
+        from executor_work import refuse_to_start, work
+
+        with ProcessExecutor(work, warm_up=refuse_to_start, workers=1) as executor:
+            with pytest.raises(ExecutionError) as caught:
+                executor.run(_tasks({}), lambda event: None)
+            assert "no such thing" in str(caught.value)
+
+    def test_closing_leaves_nothing_running(self, processes: Make) -> None:
+        executor = processes()
+        last = _last(_events(executor, _tasks({"sleeps": 0.2}, {"sleeps": 0.2})))
+        pids = {event.result[1] for event in last.values()}
+        executor.close()
+        assert not any(_is_alive(pid) for pid in pids)
+
+    def test_workers_end_with_a_driver_that_is_killed(self, tmp_path: Path) -> None:
+        script = (
+            "from executor_work import work\n"
+            "from seqexp.execution.contract import Task\n"
+            "from seqexp.execution.processes import ProcessExecutor\n"
+            "ProcessExecutor(work, workers=2).run([Task(n, {'sleeps': 60}) for n in range(2)],"
+            " lambda event: print(event.worker, flush=True))"
+        )
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as driver:
+            assert driver.stdout is not None
+            workers = [int(driver.stdout.readline()) for _ in range(2)]
+            driver.send_signal(signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while any(_is_alive(pid) for pid in workers) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(_is_alive(pid) for pid in workers)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:  # a zombie that nobody has reaped yet is dead
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
