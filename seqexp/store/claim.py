@@ -37,7 +37,8 @@ def claim(runs: Path, name: str, run_key: str, on_wait: Callable[[], None]) -> I
     assert lock is not None
     try:
         for left in home.glob(f".{run_key}-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if not _is_alive(left.name.rpartition("-")[2]):
+                shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
         with suppress(OSError):
@@ -66,3 +67,13 @@ def _lock(path: Path, *, wait: bool) -> IO[str] | None:
         except OSError as error:
             mend = "Choose another workspace with --workspace."
             raise StoreError(f"The run directory cannot be written: {error}", mend=mend) from None
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True

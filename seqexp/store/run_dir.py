@@ -7,12 +7,13 @@ begins with a dot, listed in a manifest with the sha256 of every file, and renam
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -34,7 +35,6 @@ RECORD, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
 )
 FIGURE = "figures/forecast.png"
 PUBLISHED = "mlflow.json"  # which MLflow run shows this one; outside the manifest, for it changes afterwards
-_OUTSIDE = {MANIFEST, PUBLISHED}
 
 
 @dataclass(frozen=True)
@@ -74,65 +74,66 @@ class StoredRun:
             raise StoreError(f"{name} of the run {self.path.name} cannot be read: {error}", mend=mend) from None
 
 
-class RunWriter:
-    """Writes one attempt into a folder beside its place; :meth:`commit` makes it appear, :meth:`discard` drops it."""
+def spec_file(tree: Mapping[str, Any]) -> bytes:
+    """Return the content of :data:`SPEC`: the resolved config."""
+    return yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True).encode()
 
-    def __init__(self, runs: Path, name: str, run_key: str) -> None:
-        self._home = runs / name
-        self._run_key = run_key
-        self.path = self._home / f".{run_key}-{os.getpid()}"
+
+def history_file(rows: Sequence[Mapping[str, float]]) -> bytes:
+    """Return the content of :data:`HISTORY`: one line for each epoch."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def forecasts_file(arrays: Mapping[str, Any]) -> bytes:
+    """Return the content of :data:`FORECASTS`: arrays, compressed."""
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def write_run(runs: Path, record: RunRecord, files: Mapping[str, bytes]) -> StoredRun:
+    """Write a run directory: beside its place, with the record and the manifest, and renamed into it when complete.
+
+    Args:
+        runs: The folder of run directories.
+        record: Its attempt is given here: the next that is free.
+        files: Name in the directory -> content.
+
+    Raises:
+        OSError: There is no room, or the folder cannot be written to; nothing is left behind.
+    """
+    home = runs / record.name
+    unfinished = home / f".{record.run_key}-{os.getpid()}"
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for name, content in files.items():
+            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / name).write_bytes(content)
+        return _into_place(unfinished, home, record)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _into_place(unfinished: Path, home: Path, record: RunRecord) -> StoredRun:
+    names = sorted(path.relative_to(unfinished).as_posix() for path in unfinished.rglob("*") if path.is_file())
+    sums = {name: hash_file(unfinished / name) for name in names}
+    while True:
+        record = replace(record, attempt=next_attempt(home, record.run_key))
+        _write_json(unfinished / RECORD, record.as_values())
+        _write_json(unfinished / MANIFEST, {**sums, RECORD: hash_file(unfinished / RECORD)})
+        place = home / record.folder_name
         try:
-            shutil.rmtree(self.path, ignore_errors=True)
-            (self.path / "figures").mkdir(parents=True)
-        except OSError as error:
-            mend = "Choose another workspace with --workspace."
-            raise StoreError(f"The run directory cannot be written: {error}", mend=mend) from None
-
-    def write_spec(self, tree: Mapping[str, Any]) -> None:
-        """Write the resolved config."""
-        (self.path / SPEC).write_text(yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True), "utf-8")
-
-    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Write one line for each epoch."""
-        with (self.path / HISTORY).open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["epoch"])
-            writer.writeheader()
-            writer.writerows(rows)
-
-    def write_forecasts(self, arrays: Mapping[str, Any]) -> None:
-        """Write arrays, compressed."""
-        np.savez_compressed(self.path / FORECASTS, allow_pickle=False, **arrays)
-
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file."""
-        (self.path / name).write_text(text, "utf-8")
-
-    def commit(self, record: RunRecord) -> StoredRun:
-        """Write the record and the manifest, and rename the folder into its place.
-
-        Where another process took the attempt's number meanwhile, the next one is taken.
-        """
-        while True:
-            record = _with_attempt(record, next_attempt(self._home, self._run_key))
-            _write_json(self.path / RECORD, record.as_values())
-            names = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
-            sums = {name: hash_file(self.path / name) for name in names if name not in _OUTSIDE}
-            _write_json(self.path / MANIFEST, sums)
-            place = self._home / record.folder_name
-            try:
-                self.path.rename(place)
-            except OSError:
-                if not place.exists():
-                    raise
-                continue
-            return StoredRun(place, record)
-
-    def discard(self) -> None:
-        """Drop what was written, and the experiment's folder if nothing else is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        with suppress(OSError):
-            self._home.rmdir()
-            self._home.parent.rmdir()
+            unfinished.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+            continue  # another process took the number meanwhile
+        return StoredRun(place, record)
 
 
 def next_attempt(home: Path, run_key: str) -> int:
@@ -220,10 +221,6 @@ def published_as(folder: Path) -> dict[str, str]:
 def note_published(folder: Path, uri: str, run_id: str) -> None:
     """Note which MLflow run shows a run."""
     _write_json(folder / PUBLISHED, {**published_as(folder), uri: run_id})
-
-
-def _with_attempt(record: RunRecord, attempt: int) -> RunRecord:
-    return RunRecord(**{**record.as_values(), "attempt": attempt})
 
 
 def _write_json(path: Path, values: Any) -> None:

@@ -32,6 +32,11 @@ class EpochEvent:
     seconds: float
     time: float
 
+    def as_row(self) -> dict[str, float]:
+        """Return the epoch as a row of a history."""
+        row = {"epoch": self.epoch, **self.values, "learning_rate": self.learning_rate}
+        return {**row, "seconds": round(self.seconds, 4), "time": self.time}
+
 
 OnEpoch = Callable[[EpochEvent], None]
 

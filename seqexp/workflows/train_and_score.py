@@ -18,7 +18,6 @@ from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.evaluate import SplitScores, score_split
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from seqexp.training.fit import Fit
@@ -44,13 +43,10 @@ class Progress:
         yield
         self.timings[stage] = round(time.perf_counter() - began, 3)
 
-    def note(self, event: EpochEvent) -> None:
-        """Keep one epoch as a row of the history."""
-        row = {"epoch": event.epoch, **event.values, "learning_rate": event.learning_rate}
-        self.history.append({**row, "seconds": round(event.seconds, 4), "time": event.time})
 
-
-def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: Reporter) -> tuple[Any, Forecast]:
+def train(
+    spec: ExperimentSpec, dataset: Dataset, progress: Progress, tell: Callable[[EpochEvent], None]
+) -> tuple[Any, Forecast]:
     """Build and train the model of an experiment; the history and the fit go into ``progress``.
 
     Returns:
@@ -82,8 +78,11 @@ def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: 
         output_length=dataset.shape.output_length,
         offset=dataset.shape.offset,
     )
-    on_epoch = _both(progress.note, reporter.epoch)
-    reporter.started(spec)
+
+    def on_epoch(event: EpochEvent) -> None:
+        progress.history.append(event.as_row())
+        tell(event)
+
     with progress.timed("fit"):
         fit: Fit = fit_model(built.model, arrays, spec.training, spec.optimizer, seed=spec.seed, on_epoch=on_epoch)
     progress.fit = {
@@ -96,14 +95,6 @@ def train(spec: ExperimentSpec, dataset: Dataset, progress: Progress, reporter: 
     if fit.compile_seconds is not None:
         progress.timings["compile"] = round(fit.compile_seconds, 3)
     return built.model, fit.forecast
-
-
-def _both(first: Callable[[EpochEvent], None], second: Callable[[EpochEvent], None]) -> Callable[[EpochEvent], None]:
-    def call(event: EpochEvent) -> None:
-        first(event)
-        second(event)
-
-    return call
 
 
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,11 +17,11 @@ from seqexp.store.claim import claim
 
 KEY = "0123456789ab"
 OWNER = f"""
-import sys, time
+import os, sys, time
 from pathlib import Path
 from seqexp.store.claim import claim
 with claim(Path(sys.argv[1]), "n", "{KEY}", on_wait=lambda: print("waits", flush=True)):
-    (Path(sys.argv[1]) / "n" / ".{KEY}-1" / "figures").mkdir(parents=True)
+    (Path(sys.argv[1]) / "n" / f".{KEY}-{{os.getpid()}}" / "figures").mkdir(parents=True)
     print("owns", flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -67,9 +68,18 @@ def test_what_a_killed_owner_left_is_cleared_away(tmp_path: Path) -> None:
     with _owner(tmp_path, 60.0) as first:
         assert _hear(first) == "owns"
         first.kill()
-    (tmp_path / "n" / f".{KEY}-1" / "spec.yaml").write_text("half")
+    (left,) = (tmp_path / "n").glob(f".{KEY}-*")
+    (left / "spec.yaml").write_text("half")
     with claim(tmp_path, "n", KEY, on_wait=lambda: pytest.fail("its owner is dead")):
         assert not list((tmp_path / "n").glob(f".{KEY}-*"))
+
+
+def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
+    """A sweep writes its runs without a claim on each."""
+    writing = tmp_path / "n" / f".{KEY}-{os.getpid()}"
+    writing.mkdir(parents=True)
+    with claim(tmp_path, "n", KEY, on_wait=lambda: None):
+        assert writing.is_dir()
 
 
 def test_other_runs_are_not_waited_for(tmp_path: Path) -> None:

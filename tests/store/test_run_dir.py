@@ -13,16 +13,19 @@ import pytest
 from seqexp.errors import StoreError
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import (
-    RunWriter,
     StoredRun,
     damaged_files,
     find_finished,
     find_run,
+    forecasts_file,
+    history_file,
     list_runs,
     next_attempt,
     note_published,
     published_as,
     read_run,
+    spec_file,
+    write_run,
 )
 
 KEY = "0123456789ab"
@@ -41,22 +44,26 @@ def _record(status: str = "FINISHED", key: str = KEY) -> RunRecord:
     )
 
 
+FILES = {
+    "spec.yaml": spec_file({"seed": 0}),
+    "history.csv": history_file([{"epoch": 1, "train/loss": 0.5}]),
+    "forecasts.npz": forecasts_file({"true": np.zeros((2, 3, 1))}),
+    "figures/forecast.png": b"picture",
+}
+
+
 def _commit(runs: Path, status: str = "FINISHED", key: str = KEY) -> StoredRun:
-    writer = RunWriter(runs, "n", key)
-    writer.write_spec({"seed": 0})
-    writer.write_history([{"epoch": 1, "train/loss": 0.5}])
-    writer.write_forecasts({"true": np.zeros((2, 3, 1))})
-    return writer.commit(_record(status, key))
+    return write_run(runs, _record(status, key), FILES)
 
 
-def test_nothing_is_seen_before_it_is_complete(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path, "n", KEY)
-    writer.write_spec({"seed": 0})
+def test_nothing_is_left_of_a_run_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        write_run(tmp_path, _record(), {**FILES, "history.csv/inside": b"a file stands in its way"})
     assert list(list_runs(tmp_path)) == []
-    stored = writer.commit(_record())
+    assert not list(tmp_path.glob("*/.*"))
+    stored = _commit(tmp_path)
     assert stored.path.name == f"{KEY}-1"
     assert [run.path for run in list_runs(tmp_path)] == [stored.path]
-    assert not list(tmp_path.glob("*/.*"))
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -88,11 +95,6 @@ def test_only_a_finished_attempt_counts_as_done(tmp_path: Path) -> None:
     assert find_finished(tmp_path, "n", KEY) is None
     _commit(tmp_path)
     assert find_finished(tmp_path, "n", KEY).record.attempt == 3
-
-
-def test_a_discarded_run_leaves_nothing(tmp_path: Path) -> None:
-    RunWriter(tmp_path / "runs", "n", KEY).discard()
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("harm", ["truncated", "changed", "deleted", "manifest"])

@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 
 import seqexp
 from seqexp.errors import SeqexpError
-from seqexp.store.run_dir import RunWriter, damaged_files, list_runs, published_as
+from seqexp.store.run_dir import damaged_files, list_runs, published_as
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publish import Publisher
 from seqexp.workflows.reporter import Reporter
@@ -211,7 +211,7 @@ def test_a_quick_run_records_nothing(project: Project) -> None:
     assert not project.runs.exists()
 
 
-def test_a_full_writer_folder_is_explained(tmp_path: Path) -> None:
-    (tmp_path / "runs").write_text("a file where a folder should be")
+def test_a_folder_that_cannot_be_written_to_is_explained_before_anything_is_trained(project: Project) -> None:
+    project.runs.write_text("a file where a folder should be")
     with pytest.raises(SeqexpError, match="cannot be written"):
-        RunWriter(tmp_path / "runs", "n", "k")
+        _run(project, reporter=_Interrupt())

@@ -1,0 +1,156 @@
+"""What is computed for a run, in whatever process: an experiment in, everything that is to be recorded out.
+
+Nothing here touches a run directory or MLflow: the files of a run come out as bytes, and whoever asked records them.
+"""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqexp.data.dataset import Dataset, prepare_dataset
+from seqexp.errors import RunFailed, SeqexpError
+from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.store.environment import describe_environment
+from seqexp.store.record import Status
+from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, forecasts_file
+from seqexp.workflows.identity import title_of
+from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
+
+if TYPE_CHECKING:
+    from seqexp.training.watch import EpochEvent
+
+Tell = Callable[["EpochEvent"], None]
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What came of a run.
+
+    Attributes:
+        status: How it ended.
+        error: ``{"reason", "message"}`` of one that did not finish.
+        explanation: The text of its ``error.txt``.
+        values: What its record says of metrics, baselines, steps, fit, data, timings and environment.
+        history: One row for each epoch.
+        files: Name in the run directory -> content.
+    """
+
+    status: Status
+    error: dict[str, str] = field(default_factory=dict)
+    explanation: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def compute_run(spec: ExperimentSpec, tell: Tell) -> Computed:
+    """Train and score an experiment.
+
+    Args:
+        spec: What to run.
+        tell: Told of every epoch.
+
+    Returns:
+        What there is to record, also of a run that failed.
+
+    Raises:
+        SeqexpError: The request is wrong; there is nothing to record.
+    """
+    dataset = prepare_dataset(spec)
+    progress = Progress()
+
+    def values() -> dict[str, Any]:
+        return {
+            "metrics": flat_metrics(progress.scores),
+            "baselines": flat_baselines(progress.scores),
+            "steps": {name: finite(steps) for name, steps in flat_steps(progress.scores).items()},
+            "fit": progress.fit,
+            "data": _describe_data(dataset),
+            "timings": progress.timings,
+            "environment": describe_environment(Path.cwd()),
+        }
+
+    def failed(reason: str, message: str, explanation: str) -> Computed:
+        error = {"reason": reason, "message": message}
+        return Computed("FAILED", error, explanation, values(), progress.history)
+
+    try:
+        model, forecast = train(spec, dataset, progress, tell)
+        forecasts = score(spec, dataset, forecast, progress)
+        files = _make_files(spec, dataset, model, forecasts, progress)
+    except SeqexpError:
+        raise
+    except RunFailed as failure:
+        return failed(failure.reason, str(failure), str(failure))
+    except Exception as failure:
+        reason = _reason(failure)
+        first = next((line.strip() for line in str(failure).splitlines() if line.strip()), "")
+        message = f"{type(failure).__name__}: {first}"
+        if reason == "disk_full":
+            message = f"there is no room for the files of a run in {tempfile.gettempdir()}: {first}"
+        return failed(reason, message, traceback.format_exc())
+    return Computed("FINISHED", values=values(), history=progress.history, files=files)
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, OSError) and failure.errno in _NO_ROOM:
+        return "disk_full"
+    if isinstance(failure, MemoryError) or type(failure).__name__ == "ResourceExhaustedError":
+        return "out_of_memory"
+    return "exception"
+
+
+def _make_files(
+    spec: ExperimentSpec, dataset: Dataset, model: Any, forecasts: Forecasts, progress: Progress
+) -> dict[str, bytes]:
+    from seqexp.figures.forecast import draw_forecast
+    from seqexp.models.saved import save_model
+
+    with progress.timed("write"), tempfile.TemporaryDirectory(prefix="seqexp-") as scratch:
+        folder = Path(scratch)
+        (folder / FIGURE).parent.mkdir()
+        save_model(model, folder / MODEL)
+        scores = progress.scores["test"]
+        errors = {"model": scores.steps["mae"]}
+        errors |= {name.replace("_", " "): steps["mae"] for name, steps in scores.baseline_steps.items()}
+        positions_WN = forecasts["target_start"][:, None] + np.arange(spec.output_length)
+        draw_forecast(
+            folder / FIGURE,
+            title=f"{title_of(spec)}: test forecasts of {spec.data.name}",
+            target=dataset.series.target_names[0],
+            steps_WN=forecasts.get("time", positions_WN),
+            true_WN=forecasts["true"][..., 0],
+            forecast_WN=forecasts["forecast"][..., 0],
+            step_errors=errors,
+        )
+        drawn = {name: (folder / name).read_bytes() for name in (MODEL, FIGURE)}
+        return {FORECASTS: forecasts_file(forecasts), **drawn}
+
+
+def _describe_data(dataset: Dataset) -> dict[str, Any]:
+    series = dataset.series
+    stamps = series.stamps
+    return {
+        "fingerprint": series.fingerprint,
+        "steps": len(series),
+        "first": str(stamps[0]) if stamps is not None else None,
+        "last": str(stamps[-1]) if stamps is not None else None,
+        "frequency": series.frequency,
+        "season": series.season,
+        "features": list(series.feature_names),
+        "targets": list(series.target_names),
+        "bounds": {split: list(dataset.bounds.of(split)) for split in dataset.starts},
+        "windows": {split: len(starts_W) for split, starts_W in dataset.starts.items()},
+        "feature_scaler": dataset.feature_scaler.as_values(),
+        "target_scaler": dataset.target_scaler.as_values(),
+    }

@@ -1,0 +1,50 @@
+"""Write down what came of a run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from seqexp.errors import RunFailed
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.store.record import RunRecord
+from seqexp.store.run_dir import HISTORY, SPEC, StoredRun, history_file, spec_file, write_run
+from seqexp.workflows.compute import Computed
+from seqexp.workflows.identity import title_of
+
+ERROR = "error.txt"
+
+
+def record_run(runs: Path, spec: ExperimentSpec, run_key: str, started: float, computed: Computed) -> StoredRun:
+    """Record a run, however it ended; where there is no room for its files, that it failed for that.
+
+    Raises:
+        RunFailed: Not even that can be written.
+    """
+    try:
+        return _write(runs, spec, run_key, started, computed)
+    except OSError as error:
+        message = f"the run directory in {runs / spec.name} cannot be written: {error.strerror or error}"
+        try:
+            full = Computed("FAILED", {"reason": "disk_full", "message": message}, message, history=computed.history)
+            return _write(runs, spec, run_key, started, full)
+        except OSError:
+            raise RunFailed("disk_full", message) from None
+
+
+def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, computed: Computed) -> StoredRun:
+    record = RunRecord(
+        name=spec.name,
+        run_key=run_key,
+        attempt=0,  # given when it is written
+        status=computed.status,
+        started=started,
+        ended=time.time(),
+        title=title_of(spec),
+        error=computed.error,
+        **computed.values,
+    )
+    files = {SPEC: spec_file(spec.as_tree()), HISTORY: history_file(computed.history), **computed.files}
+    if computed.explanation:
+        files[ERROR] = f"{computed.explanation}\n".encode()
+    return write_run(runs, record, files)
