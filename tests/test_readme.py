@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,8 @@ def _open_ui(workspace: Path, environment: dict[str, str]) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 130
+    with pytest.raises(OSError):  # a signal right after the first line ends the server too
+        socket.create_connection(("127.0.0.1", int(line.rstrip().rpartition(":")[2].split()[0])), timeout=2)
 
 
 @pytest.mark.parametrize("text", SHELL, ids=lambda text: text.splitlines()[0][:40])
@@ -90,7 +93,7 @@ def test_every_key_of_the_config_is_in_the_reference() -> None:
     reference = README.partition("## Config reference")[2].partition("## The design")[0]
     tree = open_project().compose_one([]).spec.as_tree()
     derived = {"data.name", "data.n_targets", "data.n_features"}
-    for group in ("data", "training", "evaluation", "tracking"):
+    for group in ("data", "training", "evaluation", "tracking", "execution"):
         missing = [key for key in tree[group] if f"{group}.{key}" not in reference and f"{group}.{key}" not in derived]
         assert missing == []
 

@@ -51,7 +51,7 @@ def ui(
     [bold]Example:[/]  seqexp ui --port 5001
     """
     from seqexp.cli.screen import progress, results
-    from seqexp.store.mlflow_ui import HOST, free_port, start_ui
+    from seqexp.store.mlflow_ui import HOST, free_port, running_ui
     from seqexp.workflows.project import open_project
     from seqexp.workflows.publish import default_tracking_uri
 
@@ -62,13 +62,9 @@ def ui(
         return
     port = free_port(port)
     progress().print("Starting the MLflow UI (10 to 30 s) ...")
-    server = start_ui(uri, port, project.workspace / "mlartifacts")
-    results().print(f"MLflow UI: [bold]http://{HOST}:{port}[/]   Ctrl-C ends it.")
-    try:
+    with running_ui(uri, port, project.workspace / "mlartifacts") as server:
+        results().print(f"MLflow UI: [bold]http://{HOST}:{port}[/]   Ctrl-C ends it.")
         server.communicate()
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
 
 
 def doctor(

@@ -8,14 +8,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from seqexp.errors import StoreError
 from seqexp.store.mlflow_store import QUIET, MlflowStore, local_path
 
 HOST = "127.0.0.1"
-_SLOWEST_START = 120  # seconds
+_SLOWEST_START, _SLOWEST_END = 120, 10  # seconds
 
 
 def free_port(wanted: int) -> int:
@@ -27,8 +28,9 @@ def free_port(wanted: int) -> int:
     raise StoreError(f"Every port from {wanted} to {wanted + 49} is taken.", mend="Name a free one: --port 6000.")
 
 
-def start_ui(uri: str, port: int, artifacts: Path) -> subprocess.Popen[bytes]:
-    """Start the server and wait until it answers (10 to 30 s).
+@contextmanager
+def running_ui(uri: str, port: int, artifacts: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the server, wait until it answers (10 to 30 s), and end it with the block.
 
     Args:
         uri: The store; a local one that is not there yet is made.
@@ -57,13 +59,19 @@ def start_ui(uri: str, port: int, artifacts: Path) -> subprocess.Popen[bytes]:
     # MLflow logs every request to stderr: only what it says when it fails to start is worth showing.
     server = subprocess.Popen(command, env={**quiet, **os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        _wait_for(server, port)
-    except BaseException as error:  # a signal too: nobody else knows of the server
+        try:
+            _wait_for(server, port)
+        except StoreError:
+            if path is not None:
+                MlflowStore(uri, artifacts)  # says more, if the reason is the store
+            raise
+        yield server
+    finally:
         server.terminate()
-        if isinstance(error, StoreError) and path is not None:
-            MlflowStore(uri, artifacts)  # says more, if the reason is the store
-        raise
-    return server
+        try:
+            server.wait(timeout=_SLOWEST_END)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
