@@ -1,4 +1,4 @@
-"""The progress of a run or a sweep, on stderr: a bar on a terminal, a line for each run elsewhere."""
+"""The progress of runs, on stderr: bars on a terminal, a line for each run elsewhere."""
 
 from __future__ import annotations
 
@@ -17,52 +17,77 @@ if TYPE_CHECKING:
 
 
 class BarReporter(Reporter):
-    """Draws one bar: the epochs of the run at hand, after the runs that are over."""
+    """Draws a bar for every run that goes on and, of a sweep, one for all of them."""
 
-    def __init__(self, total_runs: int = 1) -> None:
-        self._total_runs = total_runs
-        self._run = 0
-        self._live = sys.stderr.isatty()
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+    def __init__(self) -> None:
+        self._total = 1
+        self._begun: set[int] = set()
+        self._bars: Progress | None = None
+        self._all: TaskID | None = None
+        self._runs: dict[int, TaskID] = {}
+
+    def planned(self, total: int) -> None:
+        """Draw the bar of the sweep."""
+        self._total = total
+        if total > 1 and sys.stderr.isatty():
+            self._all = self._live().add_task("runs", total=total, losses="")
 
     def waiting(self, spec: ExperimentSpec) -> None:
         """Say what is waited for."""
         console().print(f"Another process is running {title_of(spec)}; waiting for it ...", markup=False)
 
-    def started(self, spec: ExperimentSpec) -> None:
+    def started(self, number: int, spec: ExperimentSpec) -> None:
         """Begin the bar of a run."""
-        self._run += 1
-        count = f"[{self._run}/{self._total_runs}] " if self._total_runs > 1 else ""
-        label = f"{count}{title_of(spec)}"
-        if not self._live:
-            console().print(label, markup=False)
+        self._begun.add(number)
+        if not sys.stderr.isatty():
+            count = f"[{len(self._begun)}/{self._total}] " if self._total > 1 else ""
+            console().print(f"{count}{title_of(spec)}", markup=False)
             return
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[losses]}"),
-            TimeElapsedColumn(),
-            console=console(),
-        )
-        self._bar.start()
-        self._task = self._bar.add_task(label.replace("[", "\\["), total=spec.training.epochs, losses="")
+        self._drop(number)
+        title = title_of(spec).replace("[", "\\[")
+        self._runs[number] = self._live().add_task(title, total=spec.training.epochs, losses="")
 
-    def epoch(self, event: EpochEvent) -> None:
-        """Move the bar."""
-        if self._bar is not None:
-            losses = "  ".join(
-                f"{name} {event.values[name]:.4f}" for name in ("train/loss", "val/loss") if name in event.values
-            )
-            self._bar.update(self._task, completed=event.epoch, losses=losses)
+    def epoch(self, number: int, event: EpochEvent) -> None:
+        """Move the bar of a run."""
+        if self._bars is not None and number in self._runs:
+            names = [name for name in ("train/loss", "val/loss") if name in event.values]
+            losses = "  ".join(f"{name} {event.values[name]:.4f}" for name in names)
+            self._bars.update(self._runs[number], completed=event.epoch, losses=losses)
 
-    def skipped(self) -> None:
+    def skipped(self, number: int) -> None:
         """Count a run that was done before."""
-        self._run += 1
+        self._begun.add(number)
+        self._advance()
 
-    def ended(self) -> None:
-        """Leave the bar as it stands."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    def ended(self, number: int) -> None:
+        """Count the run; of several, its bar makes room for others."""
+        self._advance()
+        if self._total > 1:
+            self._drop(number)
+
+    def closed(self) -> None:
+        """Leave the bars as they stand."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def _live(self) -> Progress:
+        if self._bars is None:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[losses]}"),
+                TimeElapsedColumn(),
+                console=console(),
+            )
+            self._bars.start()
+        return self._bars
+
+    def _advance(self) -> None:
+        if self._bars is not None and self._all is not None:
+            self._bars.advance(self._all)
+
+    def _drop(self, number: int) -> None:
+        if self._bars is not None and number in self._runs:
+            self._bars.remove_task(self._runs.pop(number))

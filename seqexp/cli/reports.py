@@ -16,6 +16,8 @@ from seqexp.workflows.project import Project
 from seqexp.workflows.requests import RunOutcome
 
 if TYPE_CHECKING:
+    from seqexp.workflows.dry_run import Outlook
+    from seqexp.workflows.plan import LeftOut
     from seqexp.workflows.sweep import SweepResult
 
 _COLUMNS = ("", "", "val MAE", "val skill", "test MAE", "RMSE", "MASE", "skill", "epoch", "weights", "time")
@@ -44,14 +46,14 @@ def print_sweep(result: SweepResult) -> None:
     for block in build_leaderboard(outcome.stored for outcome in result.outcomes):
         print_block(block)
         console.print()
-    if result.skipped:
-        console.print(make_table(("left out", "because"), [(point.label, point.reason) for point in result.skipped]))
-        console.print()
+    _print_left_out(result.skipped)
     failed = [outcome.stored.record for outcome in result.outcomes if outcome.stored.record.status != "FINISHED"]
     if failed:
         rows = [(record.title, record.error["reason"], record.error["message"]) for record in failed]
         console.print(make_table(("failed", "reason", "message"), rows))
         console.print()
+        if any(outcome.was_done for outcome in result.failed):
+            console.print("What failed before was not run again; --retry-failed does that.\n")
     done = sum(outcome.was_done for outcome in result.outcomes)
     ran = len(result.outcomes) - done
     words = [
@@ -60,6 +62,37 @@ def print_sweep(result: SweepResult) -> None:
         f"{len(failed)} failed" if failed else "",
     ]
     console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(result)}")
+
+
+def print_outlook(outlook: Outlook) -> None:
+    """Print what a sweep would do."""
+    console = results()
+    states = [("to do", outlook.to_do), ("done", outlook.done), ("failed", outlook.failed)]
+    rows = [(state, point.run_key, title_of(point.spec), point.label) for state, points in states for point in points]
+    console.print(make_table(("", "run", "experiment", "point"), rows, whole=2))
+    console.print()
+    _print_left_out(outlook.plan.left_out)
+    words = [f"{len(outlook.to_do)} to do", f"{len(outlook.done)} done", f"{len(outlook.plan.left_out)} left out"]
+    if outlook.failed:
+        words.insert(2, f"{len(outlook.failed)} failed before (--retry-failed runs them again)")
+    programs = f"{outlook.programs} program{'' if outlook.programs == 1 else 's'} to compile"
+    about = "" if outlook.seconds is None else f"; about {outlook.seconds:,.0f} s of training, judged by earlier runs"
+    console.print(f"{', '.join(words)}; {programs}{about}.")
+
+
+def _print_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Print the points that are not run, once for each reason."""
+    if not left_out:
+        return
+    reasons: dict[str, list[str]] = {}
+    for point in left_out:
+        reasons.setdefault(point.reason, []).append(point.label)
+    rows = [
+        (", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else ""), reason)
+        for reason, labels in reasons.items()
+    ]
+    results().print(make_table(("left out", "because"), rows))
+    results().print()
 
 
 def _order(result: SweepResult) -> str:

@@ -13,8 +13,10 @@ from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from seqexp.workflows.plan import Plan
     from seqexp.workflows.project import Project
     from seqexp.workflows.requests import RunOutcome
+    from seqexp.workflows.sweep import SweepOptions
 
 Force = Annotated[bool, typer.Option("--force", help="Run again what was run before, as a new attempt.")]
 
@@ -68,7 +70,9 @@ def sweep(
         ),
     ] = None,
     force: Force = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
@@ -76,12 +80,19 @@ def sweep(
     """Run every combination of several values, or a study, and compare the runs.
 
     Axes need no quotes: topology=all, timesteps=7,14, seed=0..9. Hydra's grammar works too: 'topology=glob(many*)'.
+    The runs are shared out to worker processes (execution.workers). The same command again runs what is missing.
 
     [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep my_study.yaml seed=0..4
     """
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.sweep import SweepOptions
 
-    _sweep(open_project(workspace, config_dir), words or [], force=force, fail_fast=fail_fast, json=json)
+    project = open_project(workspace, config_dir)
+    if dry_run:
+        _look_ahead(project, words or [], json=json)
+        return
+    options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
+    _sweep(project, words or [], options, json=json)
 
 
 def demo(
@@ -94,34 +105,33 @@ def demo(
     """
     from seqexp.cli.screen import results
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.sweep import SweepOptions
 
     project = open_project(workspace)
     results().print(
         "Eight ways to connect input and output lengths, trained on 1,440 days of one household's electricity.\n"
     )
-    _sweep(project, ["eight_topologies"], force=force, fail_fast=False, json=False)
+    _sweep(project, ["eight_topologies"], SweepOptions(force=force), json=False)
     results().print(f"\nOpen the runs in the MLflow UI:  [bold]{_ui_command()}[/]", soft_wrap=True)
 
 
-def _sweep(project: Project, words: list[str], *, force: bool, fail_fast: bool, json: bool) -> None:
+def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: bool) -> None:
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json, progress
-    from seqexp.workflows.plan import plan_sweep
-    from seqexp.workflows.sweep import SweepResult, run_sweep
+    from seqexp.workflows.sweep import SweepResult, plan_and_start, run_sweep
 
-    plan = plan_sweep(project, words)
+    plan, executor = plan_and_start(project, words)
     if plan.question:
         progress().print(plan.question, style="bold")
-    if not plan.points:
-        raise ConfigError([Problem(point.reason, key=point.label) for point in plan.left_out])
-    result, bar = SweepResult(), BarReporter(len(plan.points))
+    _refuse_nothing(plan)
+    result = SweepResult()
     try:
-        run_sweep(project, plan, force=force, fail_fast=fail_fast, reporter=bar, result=result)
+        run_sweep(project, plan, options, executor=executor, reporter=BarReporter(), result=result)
     except Stopped as stopped:
         stopped.told = {key: value for key, value in result.as_values().items() if key != "status"}
-        done = f"{len(result.outcomes)} of {len(plan.points)} runs are done"
-        progress().print(f"{done}; the same command goes on from there.")
+        done = sum(outcome.stored.record.status == "FINISHED" for outcome in result.outcomes)
+        progress().print(f"{done} of {len(plan.points)} runs are done; the same command goes on from there.")
         raise
     reports.print_warnings(result.outcomes)
     if json:
@@ -129,6 +139,26 @@ def _sweep(project: Project, words: list[str], *, force: bool, fail_fast: bool, 
     else:
         reports.print_sweep(result)
     _exit_if_failed(result.outcomes)
+
+
+def _look_ahead(project: Project, words: list[str], *, json: bool) -> None:
+    from seqexp.cli import reports
+    from seqexp.cli.screen import print_json
+    from seqexp.workflows.dry_run import look_ahead
+    from seqexp.workflows.plan import plan_sweep
+
+    plan = plan_sweep(project, words)
+    _refuse_nothing(plan)
+    outlook = look_ahead(project, plan)
+    if json:
+        print_json(outlook.as_values())
+    else:
+        reports.print_outlook(outlook)
+
+
+def _refuse_nothing(plan: Plan) -> None:
+    if not plan.points:
+        raise ConfigError([Problem(point.reason, key=point.label) for point in plan.left_out])
 
 
 def _ui_command() -> str:

@@ -28,7 +28,7 @@ from seqexp.compose.yaml_file import YamlFile, read_yaml
 from seqexp.errors import ConfigError, Problem
 from seqexp.spec.parts import dotted
 
-GROUPS = ("topology", "data", "optimizer", "training", "evaluation", "tracking")
+GROUPS = ("topology", "data", "optimizer", "training", "evaluation", "tracking", "execution")
 Tree = dict[str, Any]
 Origins = dict[str, Origin]
 

@@ -10,7 +10,7 @@ from seqexp.errors import Problem
 from seqexp.spec.base import Frozen, Steps
 from seqexp.spec.data import DataSpec
 from seqexp.spec.parts import PartErrors
-from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
+from seqexp.spec.settings import EvaluationSpec, ExecutionSpec, OptimizerSpec, TrackingSpec, TrainingSpec
 from seqexp.spec.topology import TopologySpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=100)]
@@ -29,6 +29,7 @@ class ExperimentSpec(Frozen):
     training: TrainingSpec
     evaluation: EvaluationSpec
     tracking: TrackingSpec
+    execution: ExecutionSpec = ExecutionSpec()
 
     @model_validator(mode="after")
     def _fit_together(self) -> ExperimentSpec:
@@ -68,11 +69,11 @@ class ExperimentSpec(Frozen):
     def what_affects_the_result(self) -> dict[str, Any]:
         """Return the part of the spec that a run key is made of.
 
-        The name, the tracking, the number of threads and the path of the data file change nothing in the result
-        (the content of the data enters a run key by its own fingerprint).
+        The name, the tracking, the execution, the number of threads and the path of the data file change nothing in the
+        result (the content of the data enters a run key by its own fingerprint).
         """
         tree = self.as_tree()
-        del tree["name"], tree["tracking"], tree["training"]["threads"]
+        del tree["name"], tree["tracking"], tree["execution"], tree["training"]["threads"]
         del tree["data"]["path"], tree["data"]["name"]
         return tree
 

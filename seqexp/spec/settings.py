@@ -75,10 +75,26 @@ class EvaluationSpec(Frozen):
     stride: Stride = 1
 
 
+class ExecutionSpec(Frozen):
+    """Where the runs of a sweep are computed; a run by itself is computed in the process that was asked for it.
+
+    Attributes:
+        executor: ``processes`` (workers on this machine) or ``inline`` (one run after another in the driver).
+        workers: How many; null for as many as there are cores.
+        timeout: Seconds that a run may take; null for no limit.
+        retries: How often the run of a worker that died is tried again.
+    """
+
+    executor: Literal["processes", "inline"] = "processes"
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    retries: Annotated[int, Field(ge=0, le=10)] = 1
+
+
 class TrackingSpec(Frozen):
-    """Where a run is shown besides its own directory."""
+    """Where a run is shown besides its own directory; ``log_model`` null: every single run's, of a sweep the best's."""
 
     mlflow: bool = True
     uri: str | None = None
-    log_model: Literal["all", "best", "none"] = "all"
+    log_model: Literal["all", "best", "none"] | None = None
     tags: dict[Annotated[str, Field(min_length=1, max_length=250)], str] = {}

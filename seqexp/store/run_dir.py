@@ -153,6 +153,16 @@ def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
     return max(finished, key=lambda run: run.record.attempt, default=None)
 
 
+def find_failed(runs: Path, name: str, run_key: str) -> StoredRun | None:
+    """Return the last attempt of a run if that attempt failed, or None."""
+    readable = []
+    for path in _attempts(runs / name, run_key):
+        with suppress(StoreError):
+            readable.append(read_run(path))
+    last = max(readable, key=lambda run: run.record.attempt, default=None)
+    return last if last is not None and last.record.status == "FAILED" else None
+
+
 def list_runs(runs: Path, name: str | None = None) -> Iterator[StoredRun]:
     """Yield every readable run, oldest first; a damaged one is passed over (``seqexp doctor`` names it)."""
     folders = sorted((runs / name if name else runs).glob("*" if name else "*/*"))

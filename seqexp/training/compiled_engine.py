@@ -20,7 +20,8 @@ from seqexp.spec.settings import OptimizerSpec, TrainingSpec
 from seqexp.training.arrays import Array, TrainingArrays, epoch_order
 from seqexp.training.epoch_program import Recipe
 from seqexp.training.optimizers import LearningRates, make_optimizer
-from seqexp.training.programs import find_program, padded_rows
+from seqexp.training.padding import padded_rows
+from seqexp.training.programs import find_program
 from seqexp.training.watch import Watch, Weights
 
 _ALIGNMENT = 64  # bytes

@@ -6,12 +6,29 @@ from importlib.metadata import version
 
 from seqexp.fingerprint import short_key
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.training.padding import padded_rows
 
 
 def run_key_of(spec: ExperimentSpec, data_fingerprint: str) -> str:
     """Return the fingerprint of what affects the result: the spec, the content of the data, the minor version."""
     minor = ".".join(version("seqexp").split(".")[:2])
     return short_key({"spec": spec.what_affects_the_result(), "data": data_fingerprint, "seqexp": minor})
+
+
+def program_key_of(spec: ExperimentSpec, rows: int) -> str:
+    """Return what runs have in common that can share a compiled program (their series has so many ``rows``).
+
+    It says which runs are better computed by one worker, and nothing of what a program is found by.
+    """
+    tree = spec.as_tree()
+    training = {key: tree["training"][key] for key in ("engine", "batch_size", "loss", "metrics")}
+    optimizer = {key: value for key, value in tree["optimizer"].items() if key != "learning_rate"}
+    lengths = {key: tree[key] for key in ("timesteps", "output_length")}
+    columns = {key: tree["data"][key] for key in ("n_features", "n_targets", "missing")}
+    layers = tree["topology"]["layers"]
+    alignment = tree["topology"]["contract"]["alignment"]
+    parts = [layers, alignment, lengths, columns, training, optimizer, padded_rows(rows)]
+    return short_key(parts)
 
 
 def title_of(spec: ExperimentSpec) -> str:

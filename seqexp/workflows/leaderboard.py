@@ -9,7 +9,16 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.store.run_dir import StoredRun
 
-_UNTOLD = ("tracking", "topology.contract", "topology.layers", "data.n_", "timesteps", "output_length", "name")
+_UNTOLD = (
+    "tracking",
+    "execution",
+    "topology.contract",
+    "topology.layers",
+    "data.n_",
+    "timesteps",
+    "output_length",
+    "name",
+)
 
 
 @dataclass(frozen=True)

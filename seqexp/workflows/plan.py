@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from seqexp.compose.composer import Composed, ContractBroken
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.study import Axes, Study, find_study, read_study, study_names
 from seqexp.errors import ConfigError, SeqexpError, suggest
-from seqexp.fingerprint import hash_values
+from seqexp.fingerprint import hash_values, short_key
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import ExecutionSpec
+from seqexp.workflows.identity import program_key_of, run_key_of
 from seqexp.workflows.project import Project
 
 MOST_POINTS = 10_000
@@ -21,10 +23,21 @@ MOST_POINTS = 10_000
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep: what sets it apart, and its spec."""
+    """One run of a sweep.
+
+    Attributes:
+        label: What sets it apart.
+        composed: Its spec, and where the values came from.
+        run_key: The fingerprint of what affects its result, the content of the data among it.
+        program_key: Shared by the runs that can share a compiled program.
+        fingerprint: That of the content of the data.
+    """
 
     label: str
     composed: Composed
+    run_key: str = ""
+    program_key: str = ""
+    fingerprint: str = ""
 
     @property
     def spec(self) -> ExperimentSpec:
@@ -56,8 +69,32 @@ class Plan:
     points: list[Point] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
+    @property
+    def key(self) -> str:
+        """The fingerprint of the sweep: that of its runs, in whatever order."""
+        return short_key(sorted(point.run_key for point in self.points))
 
-def plan_sweep(project: Project, words: Sequence[str]) -> Plan:
+    @property
+    def execution(self) -> ExecutionSpec:
+        """Where its runs are computed; the same for all."""
+        return self.points[0].spec.execution if self.points else ExecutionSpec()
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the plan as plain values, whole: what it says does not change with the YAML it was made from."""
+        return {
+            "name": self.name,
+            "key": self.key,
+            "question": self.question,
+            "points": [
+                {"label": point.label, "run_key": point.run_key, "spec": point.spec.as_tree()} for point in self.points
+            ],
+            "left_out": [{"label": point.label, "reason": point.reason} for point in self.left_out],
+        }
+
+
+def plan_sweep(
+    project: Project, words: Sequence[str], *, on_first: Callable[[ExecutionSpec, int], None] | None = None
+) -> Plan:
     """Expand axes into points and compose each; nothing is trained.
 
     A point whose lengths its topology cannot take is left out with the reason, and so is one that says the same as an
@@ -66,6 +103,7 @@ def plan_sweep(project: Project, words: Sequence[str]) -> Plan:
     Args:
         project: Where the request is made.
         words: Overrides and axes; the first word may be a study, by file or by the name of a shipped one.
+        on_first: Told, as soon as one point is composed, where the runs will be computed and how many there may be.
 
     Raises:
         ConfigError: A point is wrong for another reason, or there are too many.
@@ -75,7 +113,7 @@ def plan_sweep(project: Project, words: Sequence[str]) -> Plan:
     grids = study.grids if study else [{}]
     fixed = {setting.key for setting in request.settings}
     grids = [{**{key: values for key, values in grid.items() if key not in fixed}, **request.axes} for grid in grids]
-    _check_size(grids)
+    _check_axes(grids)
     base = _study_settings(study)
     plan = Plan(study.name if study else "", study.spec.question if study else "")
     seen: dict[str, str] = {}
@@ -94,8 +132,10 @@ def plan_sweep(project: Project, words: Sequence[str]) -> Plan:
             continue
         seen[identity] = label
         plan.points.append(Point(label, composed))
-    _check_data(plan.points)
-    return plan if plan.name or not plan.points else replace(plan, name=plan.points[0].spec.name)
+        if on_first is not None and len(plan.points) == 1:
+            on_first(composed.spec.execution, _size(grids))
+    points = list(_with_keys(plan.points))
+    return replace(plan, points=points, name=plan.name or (points[0].spec.name if points else ""))
 
 
 def _split_words(project: Project, words: Sequence[str]) -> tuple[Study | None, list[str]]:
@@ -125,34 +165,43 @@ def _short(value: Any) -> str:
     return str(value).replace(" ", "").replace("'", "") if isinstance(value, (list, dict)) else str(value)
 
 
-def _check_size(grids: Sequence[Axes]) -> None:
-    total = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
+def _size(grids: Sequence[Axes]) -> int:
+    return sum(math.prod(len(values) for values in grid.values()) for grid in grids)
+
+
+def _check_axes(grids: Sequence[Axes]) -> None:
+    total = _size(grids)
     if total > MOST_POINTS:
         sizes = " x ".join(f"{key} ({len(values)})" for grid in grids for key, values in grid.items())
         raise ConfigError(
             f"The sweep has {total:,} points ({sizes}); the most is {MOST_POINTS:,}.", mend="Shorten an axis."
         )
+    for key in itertools.chain.from_iterable(grids):
+        if key.split(".")[0] == "execution":
+            raise ConfigError("all runs of a sweep are computed in one place.", key=key, mend="Give it one value.")
 
 
-def _check_data(points: Sequence[Point]) -> None:
-    """Find out before the first run whether the data carry every point."""
+def _with_keys(points: Sequence[Point]) -> Iterator[Point]:
+    """Find out before the first run whether the data carry every point, and what each is called."""
     from seqexp.data.dataset import prepare_dataset
 
-    seen = set()
+    known: dict[str, tuple[str, int]] = {}
     for point in points:
         spec = point.spec
         needs = {key: value for key, value in spec.as_tree().items() if key in {"data", "timesteps", "output_length"}}
         identity = hash_values(
             {**needs, "alignment": spec.topology.contract.alignment, "stride": spec.evaluation.stride}
         )
-        if identity in seen:
-            continue
-        seen.add(identity)
-        try:
-            with point.composed.explained():
-                prepare_dataset(spec)
-        except SeqexpError as error:
-            raise _at_point(error, point.label) from None
+        if identity not in known:
+            try:
+                with point.composed.explained():
+                    series = prepare_dataset(spec).series
+            except SeqexpError as error:
+                raise _at_point(error, point.label) from None
+            known[identity] = series.fingerprint, len(series)
+        fingerprint, rows = known[identity]
+        run_key, program_key = run_key_of(spec, fingerprint), program_key_of(spec, rows)
+        yield replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint)
 
 
 def _at_point(error: SeqexpError, label: str) -> SeqexpError:

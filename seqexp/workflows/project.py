@@ -34,6 +34,11 @@ class Project:
         """The folder of run directories."""
         return self.workspace / "runs"
 
+    @property
+    def sweeps(self) -> Path:
+        """The folder of sweep directories."""
+        return self.workspace / "sweeps"
+
     def request(self, overrides: Sequence[str]) -> Request:
         """Read overrides: values and axes."""
         return read_overrides(overrides, self.groups)

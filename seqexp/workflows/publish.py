@@ -105,7 +105,9 @@ def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags
         status=record.status,
         started=_ms(record.started),
         ended=_ms(record.ended),
-        params={_plain_key(key): str(value) for key, value in leaves(spec) if not key.startswith("tracking")},
+        params={
+            _plain_key(key): str(value) for key, value in leaves(spec) if not key.startswith(("tracking", "execution"))
+        },
         points=list(_points(run)),
         tags={**spec["tracking"]["tags"], **tags, **extra, "mlflow.source.name": "seqexp"},
         note=_note(run, spec),

@@ -10,10 +10,10 @@ from seqexp.errors import ConfigError
 from seqexp.spec.parts import shown
 from seqexp.store.run_dir import find_run
 from seqexp.workflows.load import Run
-from seqexp.workflows.plan import LeftOut, plan_sweep
+from seqexp.workflows.plan import LeftOut
 from seqexp.workflows.project import open_project
 from seqexp.workflows.requests import request_run
-from seqexp.workflows.sweep import run_sweep
+from seqexp.workflows.sweep import SweepOptions, plan_and_start, run_sweep
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,16 @@ def sweep(
     words: Sequence[str],
     *,
     force: bool = False,
+    retry_failed: bool = False,
     workspace: str | Path | None = None,
     config_dir: str | Path | None = None,
 ) -> Sweep:
-    """Run every combination of several values, or a study.
+    """Run every combination of several values, or a study; what was run before is not run again.
 
     Args:
         words: ``["topology=all", "timesteps=7,14"]``, or a study and overrides.
         force: Run again what was run before.
+        retry_failed: Run again what failed before.
         workspace: The folder of runs; by default as on the command line.
         config_dir: A folder with config groups of your own.
 
@@ -75,7 +77,8 @@ def sweep(
         SeqexpError: The request is wrong.
     """
     project = open_project(workspace, config_dir)
-    result = run_sweep(project, plan_sweep(project, _texts(words)), force=force)
+    plan, executor = plan_and_start(project, _texts(words))
+    result = run_sweep(project, plan, SweepOptions(force=force, retry_failed=retry_failed), executor=executor)
     return Sweep([Run(outcome.stored, outcome.mlflow_run_id) for outcome in result.outcomes], result.skipped)
 
 

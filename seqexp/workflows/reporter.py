@@ -1,4 +1,4 @@
-"""Who hears how a run goes on."""
+"""Who hears how runs go on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Hears how a run goes on. This one says nothing; the command line has one that draws a bar."""
+    """Hears how runs go on, each under a number of its own: several may go on at a time.
+
+    This one says nothing; the command line has one that draws bars.
+    """
+
+    def planned(self, total: int) -> None:
+        """So many runs are asked for."""
 
     def waiting(self, spec: ExperimentSpec) -> None:
         """Another process is at the same run; it is waited for."""
 
-    def started(self, spec: ExperimentSpec) -> None:
-        """A run begins to train."""
+    def started(self, number: int, spec: ExperimentSpec) -> None:
+        """A run begins; again, if it is tried again."""
 
-    def skipped(self) -> None:
+    def epoch(self, number: int, event: EpochEvent) -> None:
+        """An epoch of a run is over."""
+
+    def skipped(self, number: int) -> None:
         """A run was done before; nothing is trained."""
 
-    def epoch(self, event: EpochEvent) -> None:
-        """An epoch is over."""
+    def ended(self, number: int) -> None:
+        """A run is over, well or not."""
 
-    def ended(self) -> None:
-        """The run is over, well or not."""
+    def closed(self) -> None:
+        """Nothing more is to be heard."""

@@ -55,8 +55,6 @@ def request_run(
     *,
     force: bool = False,
     reporter: Reporter | None = None,
-    publisher: Publisher | None = None,
-    tags: dict[str, str] | None = None,
 ) -> RunOutcome:
     """Run an experiment in a project and show it in MLflow, where the config says so.
 
@@ -67,25 +65,26 @@ def request_run(
         SeqexpError: The request is wrong; nothing was recorded.
     """
     spec = composed.spec
-    publisher = publisher or Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
+    publisher = Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
 
     def show_killed(stored: StoredRun) -> None:
-        _publish(stored, spec, publisher, tags)
+        _publish(stored, spec, publisher)
 
     with composed.explained():
         result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)
-    if result.was_done and reporter is not None:
-        reporter.skipped()
-    run_id, warning = _publish(result.stored, spec, publisher, tags)
+    run_id, warning = _publish(result.stored, spec, publisher)
     return RunOutcome(result.stored, result.was_done, run_id, warning)
 
 
-def _publish(
-    stored: StoredRun, spec: ExperimentSpec, publisher: Publisher, tags: dict[str, str] | None
-) -> tuple[str | None, str]:
+def _publish(stored: StoredRun, spec: ExperimentSpec, publisher: Publisher) -> tuple[str | None, str]:
     if not spec.tracking.mlflow:
         return None, ""
     try:
-        return publisher.publish(stored, with_model=spec.tracking.log_model == "all", tags=tags), ""
+        return publisher.publish(stored, with_model=spec.tracking.log_model in (None, "all")), ""
     except StoreError as error:
-        return None, f"{error}\n  The run directory is complete; give the same command again to send it."
+        return None, not_sent(error)
+
+
+def not_sent(error: Exception) -> str:
+    """Return what a person is told where a store did not take a run."""
+    return f"{error}\n  The run directory is complete; give the same command again to send it."

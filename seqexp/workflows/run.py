@@ -78,11 +78,11 @@ def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> dict[st
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": 1})})
     progress = Progress()
     reporter = reporter or Reporter()
-    reporter.started(spec)
+    reporter.started(0, spec)
     try:
-        _, forecast = train(spec, dataset, progress, reporter.epoch)
+        _, forecast = train(spec, dataset, progress, lambda event: reporter.epoch(0, event))
     finally:
-        reporter.ended()
+        reporter.closed()
     score(spec, dataset, forecast, progress)
     return flat_metrics(progress.scores)
 
@@ -99,22 +99,23 @@ def _attempt(
 
     def tell(event: EpochEvent) -> None:
         history.append(event.as_row())
-        reporter.epoch(event)
+        reporter.epoch(0, event)
 
-    reporter.started(spec)
+    reporter.started(0, spec)
     try:
         computed = compute_run(spec, tell)
     except SeqexpError:
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept
-        on_killed(record_run(runs, spec, run_key, started, killed(stop, history)))
+        on_killed(record_run(runs, spec, run_key, started, killed(str(stop) or type(stop).__name__, history)))
         raise
     finally:
-        reporter.ended()
+        reporter.ended(0)
+        reporter.closed()
     return record_run(runs, spec, run_key, started, computed)
 
 
-def killed(stop: BaseException, history: list[dict[str, float]]) -> Computed:
+def killed(reason: str, history: list[dict[str, float]]) -> Computed:
     """Return what there is to record of a run that was interrupted."""
-    message = f"interrupted ({str(stop) or type(stop).__name__})"
+    message = f"interrupted ({reason})"
     return Computed("KILLED", {"reason": "interrupted", "message": message}, message, history=history)

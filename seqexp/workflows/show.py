@@ -19,6 +19,6 @@ def _origin(key: str, composed: Composed) -> str:
         if key in composed.origins:
             return str(composed.origins[key])
         key = key[: max(key.rfind("."), key.rfind("["), 0)]
-        if key in {"data", "training", "evaluation", "tracking", "topology", "optimizer", "data.read"}:
+        if key in {"data", "training", "evaluation", "tracking", "execution", "topology", "optimizer", "data.read"}:
             return "default"
     return "default"

@@ -170,7 +170,7 @@ def test_an_interrupted_sweep_tells_what_is_done(workspace: Path) -> None:
     assert process.returncode == 130
     values = json.loads(said)
     assert values["status"] == "KILLED"
-    assert [run["status"] for run in values["runs"]] == ["FINISHED"]
+    assert [run["status"] for run in values["runs"]] == ["FINISHED", "KILLED"]
     assert "1 of 2 runs are done" in told
 
 

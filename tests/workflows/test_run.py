@@ -155,7 +155,7 @@ def test_a_diverged_run_is_recorded_as_failed(project: Project) -> None:
 
 
 class _Interrupt(Reporter):
-    def epoch(self, event) -> None:
+    def epoch(self, number, event) -> None:
         raise KeyboardInterrupt
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
 import seqexp
-from seqexp.errors import ConfigError, DataError
+from seqexp.errors import ConfigError, DataError, StoreError
 from seqexp.store.run_dir import list_runs
+from seqexp.store.sweep_dir import own_sweep
+from seqexp.workflows.dry_run import look_ahead
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.plan import plan_sweep
-from seqexp.workflows.project import Project
-from seqexp.workflows.sweep import run_sweep
+from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.reporter import Reporter
+from seqexp.workflows.sweep import SweepOptions, SweepResult, run_sweep
 
 Write = Callable[[str, str], Path]
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "tracking=none"]
@@ -26,6 +32,11 @@ sweep:
   - {topology: one_to_many}
 expected: one of them
 """
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_axes_make_a_product(project: Project) -> None:
@@ -105,14 +116,143 @@ def test_a_wrong_study_is_explained(project: Project, write: Write, text: str, s
     assert says in str(caught.value)
 
 
-def test_a_failed_run_stops_no_other_and_a_second_sweep_repeats_only_it(project: Project) -> None:
-    words = [*SMALL, "topology=vector_output", "topology.units=4", "optimizer=sgd", "optimizer.clipnorm=null"]
-    plan = plan_sweep(project, [*words, "optimizer.learning_rate=1e12,0.01", "training.epochs=8"])
-    result = run_sweep(project, plan)
-    assert [outcome.stored.record.status for outcome in result.outcomes] == ["FAILED", "FINISHED"]
-    again = run_sweep(project, plan)
-    assert [outcome.was_done for outcome in again.outcomes] == [False, True]
-    assert len(run_sweep(project, plan, fail_fast=True).outcomes) == 1
+class TestAgain:
+    """The same command runs what is missing, and no more than it is asked to."""
+
+    WORDS = [
+        *SMALL,
+        "topology.layers=[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]",
+        "optimizer=sgd",
+        "optimizer.clipnorm=null",
+        "training.epochs=8",
+        "execution=inline",
+    ]
+
+    def test_a_failed_run_stops_no_other(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "optimizer.learning_rate=1e12,0.01"])
+        result = run_sweep(project, plan)
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FAILED", "FINISHED"]
+        assert result.outcomes[0].stored.record.error["reason"] == "diverged"
+
+        again = run_sweep(project, plan)
+        assert [outcome.was_done for outcome in again.outcomes] == [True, True]
+        assert len(again.failed) == 1
+
+        retried = run_sweep(project, plan, SweepOptions(retry_failed=True))
+        assert [outcome.was_done for outcome in retried.outcomes] == [False, True]
+        assert retried.outcomes[0].stored.record.attempt == 2
+
+        forced = run_sweep(project, plan, SweepOptions(force=True))
+        assert [outcome.stored.record.attempt for outcome in forced.outcomes] == [3, 2]
+
+    def test_fail_fast_runs_no_more(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "optimizer.learning_rate=1e12,0.01"])
+        result = run_sweep(project, plan, SweepOptions(fail_fast=True))
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FAILED"]
+
+    def test_an_interrupted_sweep_goes_on_where_it_was(self, project: Project) -> None:
+        class Interrupt(Reporter):
+            def ended(self, number: int) -> None:
+                raise KeyboardInterrupt
+
+        plan = plan_sweep(project, [*self.WORDS, "seed=0..2"])
+        result = SweepResult()
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(project, plan, reporter=Interrupt(), result=result)
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FINISHED"]
+        again = run_sweep(project, plan)
+        assert [outcome.was_done for outcome in again.outcomes] == [True, False, False]
+
+    def test_a_larger_sweep_takes_over_what_is_done(self, project: Project) -> None:
+        run_sweep(project, plan_sweep(project, [*self.WORDS, "seed=0,1"]))
+        larger = plan_sweep(project, [*self.WORDS, "seed=1..3"])
+        assert [outcome.was_done for outcome in run_sweep(project, larger).outcomes] == [True, False, False]
+
+    def test_the_plan_is_frozen_beside_the_runs(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "seed=0,1", "topology=one_to_one,one_to_many"])
+        run_sweep(project, plan)
+        (path,) = project.sweeps.glob("*/plan.json")
+        frozen = json.loads(path.read_text())
+        assert path.parent.name == f"seqexp-{plan.key}"
+        assert [point["run_key"] for point in frozen["points"]] == [point.run_key for point in plan.points]
+        assert frozen["points"][0]["spec"]["data"]["name"] == "sine"
+        reordered = plan_sweep(
+            project, [*self.WORDS, "seed=1,0", "topology=one_to_one,one_to_many", "timesteps=choice(1)"]
+        )
+        assert reordered.key == plan.key
+
+    def test_a_second_driver_says_who_is_at_it(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "seed=0,1"])
+        with own_sweep(project.sweeps, plan.as_values()), pytest.raises(StoreError, match=f"process {os.getpid()} on"):
+            run_sweep(project, plan)
+        assert len(run_sweep(project, plan).outcomes) == 2
+
+    def test_data_that_change_under_a_sweep_are_noticed(self, project: Project, write: Write) -> None:
+        table = write("t.csv", "a\n" + "\n".join(str(n % 7) for n in range(200)))
+        words = [word for word in self.WORDS if not word.startswith("data")]
+        plan = plan_sweep(project, [*words, "data=table", f"data.path={table}", "data.targets=a", "seed=0,1"])
+        table.write_text("a\n" + "\n".join(str(n % 5) for n in range(200)))
+        result = run_sweep(project, plan)
+        assert {outcome.stored.record.error["reason"] for outcome in result.outcomes} == {"data_changed"}
+
+
+class TestWorkers:
+    """What processes compute is what one process computes."""
+
+    WORDS = [*SMALL[:-1], "topology=vector_output,many_to_one", "topology.units=3", "seed=0,1", "execution.workers=2"]
+
+    def test_they_give_the_same_bits(self, project: Project, tmp_path: Path) -> None:
+        by_workers = run_sweep(project, plan_sweep(project, [*self.WORDS, "tracking=none"]))
+        other = open_project(_folder(tmp_path / "other"))
+        inline = run_sweep(other, plan_sweep(other, [*self.WORDS[:-1], "execution=inline", "tracking=none"]))
+        assert [outcome.stored.record.status for outcome in by_workers.outcomes] == ["FINISHED"] * 4
+        for ours, theirs in zip(by_workers.outcomes, inline.outcomes, strict=True):
+            assert ours.stored.record.run_key == theirs.stored.record.run_key
+            assert ours.stored.record.metrics == theirs.stored.record.metrics
+            assert np.array_equal(ours.stored.forecasts["forecast"], theirs.stored.forecasts["forecast"])
+            assert len(ours.stored.history) == 1
+
+    def test_mlflow_has_every_run_once(self, project: Project) -> None:
+        plan = plan_sweep(project, self.WORDS)
+        result = run_sweep(project, plan)
+        assert not any(outcome.warning for outcome in result.outcomes)
+        client = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("seqexp").experiment_id
+        shown = {run.info.run_id: run.data.tags["run_key"] for run in client.search_runs([experiment])}
+        assert shown == {outcome.mlflow_run_id: outcome.stored.record.run_key for outcome in result.outcomes}
+
+    def test_a_model_that_cannot_be_built_fails_alone(self, project: Project, write: Write) -> None:
+        write("conf/topology/wrong.yaml", "units: 3\ncontract: {}\nlayers: [{LSTM: {units: '${topology.units}'}}]\n")
+        project = open_project(project.workspace)
+        words = [word for word in self.WORDS if not word.startswith("topology=")]
+        result = run_sweep(project, plan_sweep(project, [*words, "topology=wrong,vector_output", "tracking=none"]))
+        by_topology = {outcome.stored.record.title.split()[0]: outcome.stored.record for outcome in result.outcomes}
+        assert by_topology["wrong"].error["reason"] == "refused"
+        assert "gives the shape" in by_topology["wrong"].error["message"]
+        assert by_topology["vector_output"].status == "FINISHED"
+
+    def test_where_they_work_is_no_axis(self, project: Project) -> None:
+        with pytest.raises(ConfigError, match="one place"):
+            plan_sweep(project, [*SMALL, "execution.workers=1,2"])
+
+    def test_a_server_that_does_not_answer_stops_nothing(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        words = [*TestAgain.WORDS, "tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "seed=0,1"]
+        result = run_sweep(project, plan_sweep(project, words))
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FINISHED"] * 2
+        assert all("does not answer" in outcome.warning for outcome in result.outcomes)
+
+
+def test_a_dry_run_says_what_would_be_run(project: Project) -> None:
+    words = [*TestAgain.WORDS, "seed=0..3"]
+    run_sweep(project, plan_sweep(project, [*TestAgain.WORDS, "seed=0,1"]))
+    outlook = look_ahead(project, plan_sweep(project, words))
+    assert [len(points) for points in (outlook.done, outlook.failed, outlook.to_do)] == [2, 0, 2]
+    assert outlook.programs == 1
+    assert outlook.seconds is not None
+    assert len(list(list_runs(project.runs))) == 2
 
 
 def test_a_leaderboard_ranks_inside_a_block_by_validation_alone(project: Project) -> None:
@@ -136,7 +276,7 @@ def test_a_leaderboard_has_a_row_for_each_season(project: Project) -> None:
 
 
 def test_the_best_model_of_a_sweep_is_logged(project: Project) -> None:
-    words = [*SMALL[:-1], "tracking.log_model=best", "topology=vector_output", "topology.units=2,4"]
+    words = [*SMALL[:-1], "topology=vector_output", "topology.units=2,4"]
     result = run_sweep(project, plan_sweep(project, words))
     best = min(result.outcomes, key=lambda outcome: outcome.stored.record.metrics["val/mae"])
     client = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}")

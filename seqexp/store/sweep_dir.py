@@ -1,0 +1,64 @@
+"""Sweep directories: what a sweep was going to do, frozen at its start, and who is at it.
+
+``sweeps/<name>-<sweep key>/`` holds ``plan.json`` and, while a process runs the sweep, a locked ``owner`` file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from seqexp.errors import StoreError
+
+PLAN, OWNER = "plan.json", "owner"
+
+
+@contextmanager
+def own_sweep(sweeps: Path, plan: Mapping[str, Any]) -> Iterator[Path]:
+    """Own a sweep for the length of the block, and freeze its plan.
+
+    Args:
+        sweeps: The folder of sweep directories.
+        plan: Plain values, ``name`` and ``key`` among them.
+
+    Yields:
+        The sweep's directory.
+
+    Raises:
+        StoreError: Another process owns it, or the folder cannot be written to.
+    """
+    folder = sweeps / f"{plan['name']}-{plan['key']}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / OWNER).open("a+")
+    except OSError as error:
+        mend = "Choose another workspace with --workspace."
+        raise StoreError(f"The sweep directory cannot be written: {error}", mend=mend) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            mend = "Wait for it, or end it; then the same command goes on."
+            raise StoreError(f"This sweep is being run by {lock.read() or 'another process'}.", mend=mend) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}")
+        lock.flush()
+        _freeze(folder / PLAN, plan)
+        try:
+            yield folder
+        finally:
+            lock.truncate(0)
+
+
+def _freeze(path: Path, plan: Mapping[str, Any]) -> None:
+    if not path.exists():
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(json.dumps(dict(plan), indent=1, allow_nan=False), "utf-8")
+        new.replace(path)

@@ -1,0 +1,42 @@
+"""Show runs in MLflow beside the work, in a thread of its own: training never waits for a tracking server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+Publish = Callable[[], Any]
+
+
+class PublishQueue:
+    """Calls what it is given, one after another, in the order given.
+
+    Attributes:
+        failure: Why a store did not take a run, or None. After the first failure nothing more is tried.
+    """
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self._calls: Queue[Publish | None] = Queue()
+        self._thread = Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def put(self, call: Publish) -> None:
+        """Call it when all before it are done."""
+        self._calls.put(call)
+
+    def finish(self, seconds: float | None = None) -> bool:
+        """Wait until all is done, or for so long; return whether it is."""
+        self._calls.put(None)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            if self.failure is None:
+                try:
+                    call()
+                except Exception as error:
+                    self.failure = error
