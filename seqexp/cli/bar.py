@@ -36,16 +36,16 @@ class BarReporter(Reporter):
         """Say what is waited for."""
         console().print(f"Another process is running {title_of(spec)}; waiting for it ...", markup=False)
 
-    def started(self, number: int, spec: ExperimentSpec) -> None:
+    def started(self, number: int, spec: ExperimentSpec, title: str) -> None:
         """Begin the bar of a run."""
         self._begun.add(number)
         if not sys.stderr.isatty():
             count = f"[{len(self._begun)}/{self._total}] " if self._total > 1 else ""
-            console().print(f"{count}{title_of(spec)}", markup=False)
+            console().print(f"{count}{title}", markup=False)
             return
         self._drop(number)
-        title = title_of(spec).replace("[", "\\[")
-        self._runs[number] = self._live().add_task(title, total=spec.training.epochs, losses="")
+        plain = title.replace("[", "\\[")
+        self._runs[number] = self._live().add_task(plain, total=spec.training.epochs, losses="")
 
     def epoch(self, number: int, event: EpochEvent) -> None:
         """Move the bar of a run."""

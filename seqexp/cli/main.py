@@ -75,7 +75,7 @@ def _exit_code() -> int:
     except Stopped as stopped:
         print(stopped.word, file=sys.stderr)
         if as_json:
-            print_json({"status": "KILLED", **stopped.told})
+            print_json({**stopped.told, "status": "KILLED"})
         return stopped.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.measure import Measurement
 from rich.text import Text
 
 from seqexp.cli.screen import make_table, number, progress, results, share
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from seqexp.workflows.plan import LeftOut
     from seqexp.workflows.sweep import SweepResult
 
+_LEAST_NEEDED = ("weights", "time", "epoch", "MASE", "val skill", "RMSE")
 _COLUMNS = ("", "", "val MAE", "val skill", "test MAE", "RMSE", "MASE", "skill", "epoch", "weights", "time")
 
 
@@ -47,9 +49,9 @@ def print_sweep(result: SweepResult) -> None:
         print_block(block)
         console.print()
     _print_left_out(result.skipped)
-    failed = [outcome.stored.record for outcome in result.outcomes if outcome.stored.record.status != "FINISHED"]
+    failed = [(outcome.title, outcome.stored.record.error) for outcome in result.failed]
     if failed:
-        rows = [(record.title, record.error["reason"], record.error["message"]) for record in failed]
+        rows = [(title, error["reason"], error["message"]) for title, error in failed]
         console.print(make_table(("failed", "reason", "message"), rows))
         console.print()
         if any(outcome.was_done for outcome in result.failed):
@@ -104,7 +106,14 @@ def print_block(block: Block) -> None:
     """Print one block of the leaderboard."""
     console = results()
     console.print(Text(block.title, style="bold"), soft_wrap=True)
-    console.print(make_table(_COLUMNS, [_cells(row) for row in block.rows], numbers=2))
+    cells = [_cells(row) for row in block.rows]
+    for dropped in range(len(_LEAST_NEEDED) + 1):  # a narrow terminal shows fewer columns, each of them whole
+        shown = [place for place, name in enumerate(_COLUMNS) if name not in _LEAST_NEEDED[:dropped]]
+        rows = [[row[place] for place in shown] for row in cells]
+        table = make_table([_COLUMNS[place] for place in shown], rows, numbers=2, whole=len(shown))
+        if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+            break
+    console.print(table)
 
 
 def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:

@@ -46,13 +46,18 @@ def run(
     composed = project.compose_one(overrides or [])
     if quick:
         with composed.explained():
-            metrics = quick_run(composed.spec, BarReporter())
+            metrics, baselines = quick_run(composed.spec, BarReporter())
         if json:
-            print_json({"status": "QUICK", "metrics": metrics})
+            print_json({"status": "QUICK", "metrics": metrics, "baselines": baselines})
         else:
             reports.print_quick(composed.spec, metrics)
         return
-    outcome = request_run(project, composed, force=force, reporter=BarReporter())
+    interrupted: list[RunOutcome] = []
+    try:
+        outcome = request_run(project, composed, force=force, reporter=BarReporter(), on_killed=interrupted.append)
+    except Stopped as stopped:
+        stopped.told = interrupted[0].as_values() if interrupted else {}
+        raise
     reports.print_warnings([outcome])
     if json:
         print_json(outcome.as_values())
@@ -129,7 +134,7 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
     try:
         run_sweep(project, plan, options, executor=executor, reporter=BarReporter(), result=result)
     except Stopped as stopped:
-        stopped.told = {key: value for key, value in result.as_values().items() if key != "status"}
+        stopped.told = result.as_values()
         done = sum(outcome.stored.record.status == "FINISHED" for outcome in result.outcomes)
         progress().print(f"{done} of {len(plan.points)} runs are done; the same command goes on from there.")
         raise

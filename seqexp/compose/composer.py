@@ -65,9 +65,9 @@ class Composer:
         problems += _derive(tree, origins, files.choices, self._count_features)
         broken = _keep_contract(tree, origins)
         _follow_references(tree, origins)
-        problems += _unused_parameters(tree, origins)
         resolved, unresolved = resolve(tree)
-        problems += unresolved or _missing(resolved)
+        # A reference that leads nowhere may be a parameter's name, misspelt.
+        problems += unresolved or [*_unused_parameters(tree, origins), *_missing(resolved)]
         _anchor_paths(resolved, origins)
         spec = None
         try:

@@ -7,6 +7,7 @@ misspelt key is reported together with every other mistake.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqexp.assets import shipped_folder
 from seqexp.compose.origin import Origin, shown_path
 from seqexp.compose.yaml_file import YamlFile, read_yaml
-from seqexp.errors import ConfigError, Problem
+from seqexp.errors import ConfigError, Problem, suggest
 from seqexp.spec.parts import dotted
 
 GROUPS = ("topology", "data", "optimizer", "training", "evaluation", "tracking", "execution")
@@ -109,7 +110,7 @@ class ConfigGroups:
         except RecursionError:
             raise ConfigError([self._circle(", ".join(overrides) or "config.yaml")]) from None
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(f"The config files do not compose: {_first_line(error)}") from None
+            raise ConfigError([self._not_composed(_first_line(error))]) from None
         tree: Tree = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
         choices = found.overrides.known_choices
         origins: Origins = {}
@@ -119,6 +120,16 @@ class ConfigGroups:
                     if not name.startswith("defaults"):
                         origins[dotted(default.package or "", name)] = Origin("file", file=path, line=line)
         return Composition(tree, origins, {group: choices[group] for group in GROUPS if group in choices})
+
+    def _not_composed(self, reason: str) -> Problem:
+        """Explain defaults that name a file that is not there."""
+        found = re.match(r"In '(\w+)/(\w+)': Could not load '(?:\w+/)?([^']+)'", reason)
+        if found is None or found[1] not in GROUPS:
+            return Problem(f"The config files do not compose: {reason}")
+        group, name, wanted = found.groups()
+        file = _FILES[self.file_of(group, name)]
+        where = shown_path(file.path, file.lines.get("defaults", 0))
+        return Problem(f"there is no {group} {wanted!r}.", group, suggest(wanted, self.options(group)), where)
 
     def _circle(self, chosen: str) -> Problem:
         """Explain defaults that lead back to their own file."""

@@ -72,6 +72,9 @@ def prepare_dataset(spec: ExperimentSpec) -> Dataset:
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
     train = slice(*bounds.train)
     observed_TK = series.known_TK[train]
+    if spec.data.season is not None and spec.data.season >= bounds.size("train"):
+        message = f"a season of {spec.data.season} steps does not fit into the {bounds.size('train')} training steps."
+        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
     if np.isnan(observed_TK).all(axis=0).any():
         raise DataError("a target has no value in the training split.", key="data.split.train")
     feature_scaler = fit_scaler(spec.data.scaler, _known(series.features_TF[train]))

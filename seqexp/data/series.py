@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of
-from seqexp.data.table import numeric_columns, read_table, release_tables, source_label
+from seqexp.data.table import numeric_columns, place_of, read_table, release_tables, source_label
 from seqexp.errors import DataError, suggest
 from seqexp.spec.data import DataSpec
 
@@ -88,7 +88,7 @@ def _read(spec: DataSpec, inputs_only: bool) -> Series:
     targets = () if inputs_only else spec.targets
     keys = dict.fromkeys(targets, "data.targets")
     keys |= {name: "data.features" for name in features if name not in targets}
-    values = _numbers(table, keys, label)
+    values = _numbers(table, keys, spec, label)
     stamps, frequency = None, spec.frequency
     if spec.time is not None:
         stamps = read_stamps(table, spec, label)
@@ -118,27 +118,35 @@ def feature_names(spec: DataSpec) -> tuple[str, ...]:
     return (spec.features,) if isinstance(spec.features, str) else spec.features
 
 
-def _numbers(table: pd.DataFrame, keys: dict[str, str], label: str) -> pd.DataFrame:
+def _numbers(table: pd.DataFrame, keys: dict[str, str], spec: DataSpec, label: str) -> pd.DataFrame:
     columns = {}
     for name, key in keys.items():
         if name not in table.columns:
-            raise DataError(f"{label} has no column {name!r}.", key=key, mend=suggest(name, map(str, table.columns)))
+            raise DataError(f"{label} has no column {name!r}.", key=key, mend=_mend_of_unknown(name, table))
         column = table[name]
         exact = column.dtype in (np.float32, np.float64)  # such a column is taken as it is, without a copy
         numbers = column if exact else pd.to_numeric(column, errors="coerce").astype(np.float64)
         wrong = numbers.isna() & column.notna()
         if wrong.any():
             row = int(wrong.argmax())
-            message = f"the column {name!r} of {label} holds text: {column.iloc[row]!r} in row {table.index[row]}."
+            where = place_of(spec, table.index[row])
+            message = f"the column {name!r} of {label} holds text: {column.iloc[row]!r} in {where}."
             raise DataError(message, key=key, mend="Mend the file, or look at data.read: decimal, thousands, sep.")
         infinite = np.isinf(numbers)
         if infinite.any():
-            row = table.index[int(infinite.argmax())]
-            raise DataError(f"the column {name!r} of {label} is infinite in row {row}.", key=key)
+            where = place_of(spec, table.index[int(infinite.argmax())])
+            raise DataError(f"the column {name!r} of {label} is infinite in {where}.", key=key)
         if numbers.isna().all():
             raise DataError(f"the column {name!r} of {label} holds no value at all.", key=key)
         columns[name] = numbers
     return pd.DataFrame(columns, copy=False)
+
+
+def _mend_of_unknown(name: str, table: pd.DataFrame) -> str:
+    known = [str(column) for column in table.columns]
+    if len(known) == 1 and any(sign in known[0] for sign in ";\t|,"):
+        return f"It has one column, {known[0]!r}: is data.read.sep what stands between the values?"
+    return suggest(name, known)
 
 
 def _even(values: pd.DataFrame, spec: DataSpec, label: str) -> tuple[pd.DataFrame, str]:

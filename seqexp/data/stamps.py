@@ -32,12 +32,15 @@ def read_stamps(table: pd.DataFrame, spec: DataSpec, label: str) -> pd.DatetimeI
             raise DataError(f"the column {name!r} of {label} holds numbers, not stamps.", key="data.time", mend=mend)
         column = column.astype(str)
     try:
-        aware = spec.timezone is None and _has_offsets(column)
         _refuse_ambiguous(column, spec, label)
-        parsed = pd.DatetimeIndex(pd.to_datetime(column, format=spec.read.date_format, utc=aware))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # pandas says when it takes each stamp by itself
+            # Stamps that say their offset from UTC are that moment, whatever zone they are shown in.
+            times = pd.to_datetime(column, format=spec.read.date_format, utc=_has_offsets(column))
+        parsed = pd.DatetimeIndex(times)
     except (ValueError, TypeError, pd.errors.OutOfBoundsDatetime) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        mend = "Say how the stamps are written: data.read.date_format=%d/%m/%Y."
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
+        mend = "Say how the stamps are written, in strftime's words: data.read.date_format=%d.%m.%Y."
         raise DataError(f"the column {name!r} of {label} is no time: {reason}.", key="data.time", mend=mend) from None
     if parsed.hasnans:
         row = int(parsed.isna().argmax())
@@ -58,6 +61,8 @@ def _refuse_ambiguous(column: pd.Series, spec: DataSpec, label: str) -> None:
 
 
 def _has_offsets(column: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return False
     text = column.astype(str).str.strip()
     return bool(text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$").all()) and bool(text.str.contains(":").all())
 
@@ -76,7 +81,10 @@ def _in_zone(stamps: pd.DatetimeIndex, spec: DataSpec, label: str) -> pd.Datetim
     except ValueError as error:
         reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         message = f"the stamps of {label} are not local times of {spec.timezone}: {reason}."
-        mend = "Leave data.timezone out if the stamps are UTC or have no daylight saving."
+        mend = (
+            "If the stamps are UTC or know no daylight saving, leave data.timezone out; "
+            "if the file lacks an hour of the clock's change, write the stamps with their offset from UTC."
+        )
         raise DataError(message, key="data.timezone", mend=mend) from None
 
 
@@ -135,7 +143,10 @@ def make_grid(stamps: pd.DatetimeIndex, frequency: str, label: str) -> pd.Dateti
         message = (
             f"{len(off)} stamp(s) of {label} do not lie on a grid of frequency {frequency}, the first is {off[0]}."
         )
-        raise DataError(message, key="data.frequency", mend="Set data.frequency, or resample the file.")
+        mend = "Set data.frequency, or resample the file."
+        if stamps.tz is not None:
+            mend += " Days of a time zone are even in that zone: data.timezone=Europe/Paris."
+        raise DataError(message, key="data.frequency", mend=mend)
     return grid
 
 

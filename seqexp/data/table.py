@@ -58,6 +58,13 @@ def source_label(spec: DataSpec) -> str:
     return Path(spec.path).name if spec.path else spec.name
 
 
+def place_of(spec: DataSpec, row: object) -> str:
+    """Return where a row, counted from 0 as pandas does, stands in its file, counted as people do."""
+    if spec.path and Path(spec.path).suffix.lower() in CSV and isinstance(row, (int, np.integer)):
+        return f"line {row + 2}"  # the first line names the columns
+    return f"row {row}"
+
+
 def numeric_columns(spec: DataSpec) -> list[str]:
     """Return the columns that ``features: all`` means: every numeric one but the time."""
     table = read_table(spec)

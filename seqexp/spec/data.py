@@ -114,7 +114,8 @@ class SplitSpec(Frozen):
             raise PartErrors([Problem(f"the three splits are written in different ways ({words}).", mend=mend)])
         numbers = [share for share in shares.values() if isinstance(share, float)]
         if sum(numbers) > 1 + 1e-9:
-            raise PartErrors([Problem(f"the shares add up to {sum(numbers):g}, more than 1.")])
+            words = ", ".join(f"{name}: {share}" for name, share in shares.items())
+            raise PartErrors([Problem(f"the shares add up to {sum(numbers):g}, more than 1 ({words}).")])
         for name, share in shares.items():
             if isinstance(share, str):
                 _check_date(name, share)

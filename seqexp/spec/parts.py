@@ -79,8 +79,10 @@ def problems_of_arguments(name: str, args: Mapping[str, Any], known: Any, key: s
         else:
             yield from _problems_of_value(value, known[argument], dotted(key, argument))
     missing = [argument for argument, described in known.items() if "default" not in described and argument not in args]
+    is_function = arguments_of("functions", name) is not None
     for argument in missing:
-        yield Problem(f"{name} needs {argument}.", key, mend=f"Write {{{name}: {{{argument}: ...}}}}.")
+        written = f"function: {name}, arguments: {{{argument}: ...}}" if is_function else f"{name}: {{{argument}: ...}}"
+        yield Problem(f"{name} needs {argument}.", key, mend=f"Write {{{written}}}.")
     if name == "Lambda" and "arguments" not in args and not missing:
         yield from _problems_of_function(args, key)
 

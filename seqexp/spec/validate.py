@@ -76,7 +76,9 @@ def _translate(detail: Any, path: list[Any], key: str, model: type[BaseModel]) -
     elif kind == "string_too_short":
         yield Problem("is empty.", key, mend="Give it a value, or null where there is none.")
     elif kind in _EXPECTED:
-        yield Problem(f"expected {_EXPECTED[kind]}, got {shown(received)}.", key)
+        unquoted = _EXPECTED[kind] == "a mapping" and isinstance(received, str) and ":" in received
+        mend = f"A shell takes braces apart: quote the override, '{key}={{name: value, ...}}'." if unquoted else ""
+        yield Problem(f"expected {_EXPECTED[kind]}, got {shown(received)}.", key, mend)
     elif kind == "literal_error":
         expected = detail["ctx"]["expected"].replace("'", "")
         mend = suggest(received, expected.replace(" or ", ", ").split(", ")) if isinstance(received, str) else ""

@@ -6,6 +6,7 @@ it as FINISHED when a process crashes.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -91,6 +92,29 @@ class LoggedModel:
     requirements: list[str]
 
 
+@dataclass(frozen=True)
+class SweepProjection:
+    """A sweep as MLflow shall show it: the parent of the runs that it trained.
+
+    Attributes:
+        experiment: The experiment's name.
+        run_name: What the table of runs shows.
+        identity: Tags that find it again.
+        started: Milliseconds since 1970.
+        params: The swept keys with their values.
+        tags: All other tags.
+        note: Markdown.
+    """
+
+    experiment: str
+    run_name: str
+    identity: dict[str, str]
+    started: int
+    params: dict[str, str]
+    tags: dict[str, str]
+    note: str = ""
+
+
 class MlflowStore:
     """One tracking store, local or on a server."""
 
@@ -138,6 +162,61 @@ class MlflowStore:
             self._client.set_tag(run_id, _READY, "true")
             return str(run_id)
 
+    def open_sweep(self, sweep: SweepProjection) -> str:
+        """Show a sweep as running, or as running again, and return its MLflow run id."""
+        with self._explained():
+            experiment_id = self._experiment(sweep.experiment)
+            found = self._find(experiment_id, sweep.identity)
+            if found is not None:
+                self._client.update_run(found.info.run_id, status="RUNNING")
+                return str(found.info.run_id)
+            tags = {**sweep.tags, **sweep.identity, "mlflow.note.content": sweep.note}
+            made = self._client.create_run(experiment_id, sweep.started, tags, sweep.run_name)
+            self._log_params(made.info.run_id, sweep.params)
+            return str(made.info.run_id)
+
+    def close_sweep(
+        self,
+        run_id: str,
+        status: str,
+        ended: int,
+        *,
+        metrics: dict[str, float],
+        tags: dict[str, str],
+        texts: dict[str, str],
+        table: dict[str, list[Any]],
+    ) -> None:
+        """Say how a sweep ended.
+
+        Args:
+            run_id: Of its parent run.
+            status: FINISHED, FAILED or KILLED.
+            ended: Milliseconds since 1970.
+            metrics: What is counted.
+            tags: The best runs, and the note.
+            texts: Artifact -> content.
+            table: The leaderboard, column by column.
+        """
+        from mlflow.entities import Metric, RunTag
+
+        with self._explained():
+            for name, text in texts.items():
+                self._client.log_text(run_id, text, name)
+            if table:
+                self._client.log_dict(run_id, {"columns": list(table), "data": _rows(table)}, "leaderboard.json")
+                artifact = [{"path": "leaderboard.json", "type": "table"}]
+                self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(artifact))
+            points = [Metric(name, value, ended, 0) for name, value in metrics.items()]
+            self._client.log_batch(run_id, metrics=points, tags=[RunTag(*item) for item in tags.items()])
+            self._client.set_terminated(run_id, status, end_time=ended)
+
+    def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
+        """Add tags to a run that is shown already."""
+        from mlflow.entities import RunTag
+
+        with self._explained():
+            self._client.log_batch(run_id, tags=[RunTag(*item) for item in tags.items()])
+
     def add_model(self, experiment: str, run_id: str, model: LoggedModel) -> None:
         """Log a model to a run that was published without one."""
         with self._explained():
@@ -174,16 +253,21 @@ class MlflowStore:
         return str(created.info.run_id)
 
     def _fill(self, run_id: str, run: Projection) -> None:
-        from mlflow.entities import Metric, Param
+        from mlflow.entities import Metric
 
-        params = [Param(key, value[:_LONGEST_PARAM]) for key, value in run.params.items()]
-        for first in range(0, len(params), 100):
-            self._client.log_batch(run_id, params=params[first : first + 100])
+        self._log_params(run_id, run.params)
         metrics = [Metric(point.name, point.value, point.time, point.step) for point in run.points]
         for first in range(0, len(metrics), _BATCH):
             self._client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
         for path, folder in run.files.items():
             self._client.log_artifact(run_id, str(path), folder or None)
+
+    def _log_params(self, run_id: str, values: dict[str, str]) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(key, value[:_LONGEST_PARAM]) for key, value in values.items()]
+        for first in range(0, len(params), 100):
+            self._client.log_batch(run_id, params=params[first : first + 100])
 
     def _has_model(self, experiment_id: str, run_id: str) -> bool:
         words = f"source_run_id = '{run_id}'"
@@ -197,8 +281,8 @@ class MlflowStore:
         from mlflow.types import Schema, TensorSpec
 
         signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype("float32"), model.input_shape)]),
-            outputs=Schema([TensorSpec(np.dtype("float32"), model.output_shape)]),
+            inputs=Schema([TensorSpec(np.dtype("float64"), model.input_shape)]),
+            outputs=Schema([TensorSpec(np.dtype("float64"), model.output_shape)]),
         )
         logged = self._client.create_logged_model(experiment_id, name=model.name, source_run_id=run_id)
         with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
@@ -226,6 +310,10 @@ class MlflowStore:
             if local_path(self.uri) and isinstance(error, self._failures[1]):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
             raise StoreError(f"MLflow at {self.uri} does not answer: {reason}{mend}", key="tracking.uri") from None
+
+
+def _rows(table: dict[str, list[Any]]) -> list[list[Any]]:
+    return [list(row) for row in zip(*table.values(), strict=True)]
 
 
 def local_path(uri: str) -> Path | None:

@@ -53,12 +53,13 @@ class Computed:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def compute_run(spec: ExperimentSpec, tell: Tell) -> Computed:
+def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None) -> Computed:
     """Train and score an experiment.
 
     Args:
         spec: What to run.
         tell: Told of every epoch.
+        dataset: Its data, if they were read before.
 
     Returns:
         What there is to record, also of a run that failed.
@@ -66,7 +67,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell) -> Computed:
     Raises:
         SeqexpError: The request is wrong; there is nothing to record.
     """
-    dataset = prepare_dataset(spec)
+    dataset = dataset or prepare_dataset(spec)
     progress = Progress()
 
     def values() -> dict[str, Any]:

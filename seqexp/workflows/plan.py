@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqexp.compose.composer import Composed, ContractBroken
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.study import Axes, Study, find_study, read_study, study_names
-from seqexp.errors import ConfigError, SeqexpError, suggest
+from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.fingerprint import hash_values, short_key
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import ExecutionSpec
-from seqexp.workflows.identity import program_key_of, run_key_of
+from seqexp.workflows.identity import program_key_of, run_key_of, title_of
 from seqexp.workflows.project import Project
 
 MOST_POINTS = 10_000
+_MOST_MISTAKES = 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ class Point:
     def spec(self) -> ExperimentSpec:
         """What is run."""
         return self.composed.spec
+
+    @property
+    def title(self) -> str:
+        """A readable name, with what the sweep varies besides topology, lengths and seed."""
+        told = ("topology=", "timesteps=", "output_length=", "seed=")
+        varied = [word for word in self.label.split() if "=" in word and not word.startswith(told)]
+        return " ".join([title_of(self.spec), *varied])
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,7 @@ def plan_sweep(
     base = _study_settings(study)
     plan = Plan(study.name if study else "", study.spec.question if study else "")
     seen: dict[str, str] = {}
+    mistakes: dict[tuple[tuple[str, str], ...], SeqexpError] = {}
     for axis_settings in itertools.chain.from_iterable(map(_points, grids)):
         label = " ".join(setting.origin.text for setting in axis_settings) or "the one run"
         try:
@@ -125,17 +134,22 @@ def plan_sweep(
             plan.left_out.append(LeftOut(label, broken.problems[0].message))
             continue
         except ConfigError as error:
-            raise _at_point(error, label) from None
+            mistakes.setdefault(tuple(_told(error)), _at_point(error, label))
+            if len(mistakes) >= _MOST_MISTAKES:
+                break
+            continue
         identity = hash_values(composed.spec.as_tree())
         if identity in seen:
-            plan.left_out.append(LeftOut(label, f"the same run as {seen[identity]}"))
+            plan.left_out.append(LeftOut(label, f"it is the same run as {seen[identity]}"))
             continue
         seen[identity] = label
         plan.points.append(Point(label, composed))
         if on_first is not None and len(plan.points) == 1:
             on_first(composed.spec.execution, _size(grids))
+    if mistakes:
+        raise ConfigError(_all_of(mistakes.values()))
     points = list(_with_keys(plan.points))
-    return replace(plan, points=points, name=plan.name or (points[0].spec.name if points else ""))
+    return replace(plan, points=points, name=points[0].spec.name if points else plan.name)
 
 
 def _split_words(project: Project, words: Sequence[str]) -> tuple[Study | None, list[str]]:
@@ -202,6 +216,19 @@ def _with_keys(points: Sequence[Point]) -> Iterator[Point]:
         fingerprint, rows = known[identity]
         run_key, program_key = run_key_of(spec, fingerprint), program_key_of(spec, rows)
         yield replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint)
+
+
+def _told(error: SeqexpError) -> Iterator[tuple[str, str]]:
+    return ((problem.key, problem.message) for problem in error.problems)
+
+
+def _all_of(errors: Iterable[SeqexpError]) -> list[Problem]:
+    """Join what was wrong at several points; what was wrong at all of them is told once."""
+    found: dict[tuple[str, str], Problem] = {}
+    for error in errors:
+        for problem in error.problems:
+            found.setdefault((problem.key, problem.message), problem)
+    return list(found.values())
 
 
 def _at_point(error: SeqexpError, label: str) -> SeqexpError:

@@ -35,7 +35,9 @@ def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
     """
     run = Run(stored)
     if not (stored.path / MODEL).is_file():
-        raise StoreError(f"The run {stored.path.name} ({run.status}) has no model.", mend="Choose a finished run.")
+        done = run.status == "FINISHED"
+        mend = "It is damaged; run it again with --force." if done else "Choose a finished run."
+        raise StoreError(f"The run {stored.path.name} ({run.status}) has no {MODEL}.", mend=mend)
     spec = run.spec
     # The columns that the model was trained on, whatever else the table holds; at the step it was trained on.
     known = {"features": tuple(run.record.data["features"]), "frequency": run.record.data["frequency"]}

@@ -22,7 +22,7 @@ class Reporter:
     def waiting(self, spec: ExperimentSpec) -> None:
         """Another process is at the same run; it is waited for."""
 
-    def started(self, number: int, spec: ExperimentSpec) -> None:
+    def started(self, number: int, spec: ExperimentSpec, title: str) -> None:
         """A run begins; again, if it is tried again."""
 
     def epoch(self, number: int, event: EpochEvent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,14 @@ class RunOutcome:
         was_done: It had been run before; nothing was trained.
         mlflow_run_id: Where MLflow shows it, or None.
         warning: Why MLflow does not show it yet, or an empty text.
+        title: Its name in a sweep, where it tells more than that of the record.
     """
 
     stored: StoredRun
     was_done: bool = False
     mlflow_run_id: str | None = None
     warning: str = ""
+    title: str = ""
 
     def as_values(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -37,7 +40,7 @@ class RunOutcome:
         return {
             "status": record.status,
             "name": record.name,
-            "title": record.title,
+            "title": self.title or record.title,
             "run_key": record.run_key,
             "attempt": record.attempt,
             "run_dir": str(self.stored.path),
@@ -55,6 +58,7 @@ def request_run(
     *,
     force: bool = False,
     reporter: Reporter | None = None,
+    on_killed: Callable[[RunOutcome], None] | None = None,
 ) -> RunOutcome:
     """Run an experiment in a project and show it in MLflow, where the config says so.
 
@@ -68,7 +72,9 @@ def request_run(
     publisher = Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
 
     def show_killed(stored: StoredRun) -> None:
-        _publish(stored, spec, publisher)
+        run_id, warning = _publish(stored, spec, publisher)
+        if on_killed is not None:
+            on_killed(RunOutcome(stored, False, run_id, warning))
 
     with composed.explained():
         result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)

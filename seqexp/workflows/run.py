@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqexp.data.dataset import prepare_dataset
+from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.errors import SeqexpError
-from seqexp.evaluation.evaluate import flat_metrics
+from seqexp.evaluation.evaluate import flat_baselines, flat_metrics
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
 from seqexp.workflows.compute import Computed, compute_run
-from seqexp.workflows.identity import run_key_of
+from seqexp.workflows.identity import run_key_of, title_of
 from seqexp.workflows.record import record_run
 from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.train_and_score import Progress, score, train
@@ -62,15 +62,15 @@ def run_experiment(
     with claim(runs, spec.name, run_key, on_wait=lambda: reporter.waiting(spec)):
         if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
             return RunResult(done, was_done=True)
-        stored = _attempt(spec, run_key, runs, reporter, on_killed or (lambda run: None))
+        stored = _attempt(spec, dataset, run_key, runs, reporter, on_killed or (lambda run: None))
     return RunResult(stored, was_done=False)
 
 
-def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> dict[str, float]:
+def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> tuple[dict[str, float], dict[str, float]]:
     """Train one epoch on a few windows and score a few: does it work at all? Nothing is recorded.
 
     Returns:
-        The metrics by name; they say nothing about how good the model is.
+        Metrics and baselines by name; they say nothing about how good the model is.
     """
     few = QUICK_BATCHES * spec.training.batch_size
     dataset = prepare_dataset(spec)
@@ -78,17 +78,18 @@ def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> dict[st
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": 1})})
     progress = Progress()
     reporter = reporter or Reporter()
-    reporter.started(0, spec)
+    reporter.started(0, spec, title_of(spec))
     try:
         _, forecast = train(spec, dataset, progress, lambda event: reporter.epoch(0, event))
     finally:
         reporter.closed()
     score(spec, dataset, forecast, progress)
-    return flat_metrics(progress.scores)
+    return flat_metrics(progress.scores), flat_baselines(progress.scores)
 
 
 def _attempt(
     spec: ExperimentSpec,
+    dataset: Dataset,
     run_key: str,
     runs: Path,
     reporter: Reporter,
@@ -101,9 +102,9 @@ def _attempt(
         history.append(event.as_row())
         reporter.epoch(0, event)
 
-    reporter.started(0, spec)
+    reporter.started(0, spec, title_of(spec))
     try:
-        computed = compute_run(spec, tell)
+        computed = compute_run(spec, tell, dataset)
     except SeqexpError:
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept

@@ -46,7 +46,7 @@ class Forecaster:
             self.model.predict(self._inputs.transform(past_BTF).astype(np.float32), verbose=0), np.float64
         )
         scaled_BNK = scaled.reshape(len(past_BTF), -1, len(self._targets.center_F))
-        return self._targets.inverse(scaled_BNK).astype(np.float32)
+        return self._targets.inverse(scaled_BNK)
 
 
 def _scaler(values: dict[str, list[float]]) -> Scaler:

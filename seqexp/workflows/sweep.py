@@ -147,7 +147,7 @@ class _Driver:
         number, spec = event.number, self._plan.points[event.number].spec
         if isinstance(event, Started):
             self._begun[number], self._histories[number] = time.time(), []
-            self._reporter.started(number, spec)
+            self._reporter.started(number, spec, self._plan.points[number].title)
         elif isinstance(event, Told):
             self._histories[number].append(event.content.as_row())
             self._reporter.epoch(number, event.content)
@@ -179,6 +179,7 @@ class _Driver:
                 number in self._done_before,
                 self._run_ids.get(number),
                 "" if number in self._run_ids else warnings.get(self._uri(number), ""),
+                self._plan.points[number].title,
             )
             for number in sorted(self._stored)
         ]

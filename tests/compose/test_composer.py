@@ -51,6 +51,21 @@ def test_a_wrong_value_in_yaml_is_shown_with_file_and_line(write: Callable[[str,
     assert "Did you mean mse?" in found["training.loss"]
 
 
+def test_a_misspelt_reference_is_all_that_is_reported(write: Callable[[str, str], Path]) -> None:
+    text = "units: 3\ncontract: {}\nlayers: [{LSTM: {units: '${topology.unitz}'}}]\n"
+    write("conf/topology/mine.yaml", text)
+    found = _problems("topology=mine")
+    assert list(found) == ["topology.layers[0].LSTM.units"]
+    assert "Did you mean topology.units?" in found["topology.layers[0].LSTM.units"]
+
+
+def test_a_default_that_is_not_there_is_found_by_file_and_line(write: Callable[[str, str], Path]) -> None:
+    write("conf/data/mine.yaml", "# mine\ndefaults: [tabel]\n")
+    assert _problems("data=mine") == {
+        "data": "data: there is no data 'tabel'.\n  conf/data/mine.yaml:2\n  Did you mean table?"
+    }
+
+
 def test_a_file_that_would_build_on_the_one_it_hides_is_explained(write: Callable[[str, str], Path]) -> None:
     write("conf/training/default.yaml", "# mine\ndefaults: [default, _self_]\nepochs: 3\n")
     with pytest.raises(ConfigError) as caught:
@@ -204,7 +219,7 @@ def test_the_place_of_a_mistake_is_the_override(overrides: list[str], key: str, 
         ("defaults: [mine, _self_]\n", "lead back to the file itself"),
         ("null: 3\n", "mine.yaml:1"),
         ("- 1\n", "keys and values"),
-        ("defaults: [nope]\n", "topology/nope"),
+        ("defaults: [nope]\n", "there is no topology 'nope'"),
     ],
 )
 def test_a_file_that_does_not_compose_is_explained(write: Callable[[str, str], Path], text: str, says: str) -> None:

@@ -165,11 +165,16 @@ def test_a_misspelt_column_suggests_the_nearest(read_table_of: ReadTable) -> Non
 
 
 def test_a_wrong_number_is_found_by_its_row(read_table_of: ReadTable) -> None:
-    with pytest.raises(DataError, match="row 7"):
+    with pytest.raises(DataError, match="line 9"):
         read_table_of(_with(7, "2009-01-08,eight,8"))
-    with pytest.raises(DataError, match="row 7"):
+    with pytest.raises(DataError, match="line 9"):
         read_table_of(_with(7, "2009-01-08,eight,8"), rows=[5, 20])
 
 
 def test_a_bad_row_that_is_cut_off_does_no_harm(read_table_of: ReadTable) -> None:
     assert len(read_table_of(_with(0, "2009-01-01,eight,inf"), rows=[1, None])) == 29
+
+
+def test_a_file_read_with_the_wrong_separator_is_recognised(read_table_of: ReadTable) -> None:
+    with pytest.raises(DataError, match=r"is data\.read\.sep what stands between"):
+        read_table_of(GOOD.replace(",", ";"))

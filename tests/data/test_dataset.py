@@ -187,3 +187,9 @@ def test_a_column_without_a_value_to_train_on_is_refused(
 def test_values_that_32_bits_do_not_hold_are_refused(compose: Compose) -> None:
     with pytest.raises(DataError, match="too large"):
         prepare_dataset(compose("data=sine", "data.source.sine.noise=1e300", "data.scaler=none"))
+
+
+def test_a_season_longer_than_the_training_split_is_refused(compose: Callable[..., ExperimentSpec]) -> None:
+    with pytest.raises(DataError) as caught:
+        prepare_dataset(compose("data=sine", "data.season=5000"))
+    assert caught.value.problems[0].key == "data.season"

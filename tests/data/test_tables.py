@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from seqexp.data.series import Series
+from seqexp.errors import DataError
 
 ReadTable = Callable[..., Series]
 DAYS = [f"2009-01-{day:02d}" for day in range(1, 31)]
@@ -181,3 +182,15 @@ def test_the_frequency_is_found_in_spite_of_gaps(read_table_of: ReadTable) -> No
     stamps = pd.date_range("2009-01-01", periods=100, freq="h").delete([30, 31, 70])
     series = read_table_of(_table([f"{stamp},1,1" for stamp in stamps]), missing="drop")
     assert (series.frequency, len(series)) == ("h", 100)
+
+
+def test_stamps_with_offsets_are_moments_in_the_zone_that_is_asked_for(read_table_of: ReadTable) -> None:
+    days = pd.date_range("2009-03-20", periods=30, freq="D", tz="Europe/Paris")  # the clock goes forward on the 29th
+    text = _table([f"{day},{number},{number}" for number, day in enumerate(days)])
+    assert {str(day)[-6:] for day in days} == {"+01:00", "+02:00"}
+    series = read_table_of(text, timezone="Europe/Paris")
+    assert series.frequency == "D"
+    assert list(series.stamps) == list(days)
+    with pytest.raises(DataError, match="Europe/Paris") as caught:
+        read_table_of(text, file="without.csv")
+    assert caught.value.problems[0].key == "data.frequency"

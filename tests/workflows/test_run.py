@@ -111,7 +111,7 @@ def test_the_logged_model_forecasts_in_source_units(finished: tuple[Project, Run
 
     series = read_series(run.spec.data)
     starts_W = arrays["target_start"] - 14
-    past = series.features_TF[starts_W[:, None] + np.arange(14)].astype("float32")
+    past = series.features_TF[starts_W[:, None] + np.arange(14)]
     assert np.allclose(model.predict(past), arrays["forecast"], atol=1e-4)
 
 
@@ -206,7 +206,8 @@ def test_without_tracking_mlflow_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_quick_run_records_nothing(project: Project) -> None:
-    metrics = quick_run(project.compose_one(SMALL).spec)
+    metrics, baselines = quick_run(project.compose_one(SMALL).spec)
+    assert baselines["baseline/persistence/mae"] > 0
     assert metrics["test/mae"] > 0
     assert not project.runs.exists()
 

@@ -99,6 +99,20 @@ def test_a_wrong_sweep_is_refused_before_the_first_run(
     assert says in str(caught.value)
 
 
+def test_the_mistakes_of_all_points_stand_in_one_report(project: Project) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan_sweep(project, [*SMALL, "timesteps=7,2a", "seed=0,x", "trainig.epochs=1"])
+    assert [problem.key for problem in caught.value.problems] == ["trainig", "seed", "timesteps"]
+
+
+def test_points_that_differ_in_anything_are_told_apart(project: Project) -> None:
+    plan = plan_sweep(project, [*SMALL, "optimizer.learning_rate=0.1,0.2", "seed=1"])
+    assert [point.title.partition(" seed ")[2] for point in plan.points] == [
+        "1 optimizer.learning_rate=0.1",
+        "1 optimizer.learning_rate=0.2",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
