@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seqexp.workflows.plan import Plan
     from seqexp.workflows.project import Project
     from seqexp.workflows.requests import RunOutcome
-    from seqexp.workflows.sweep import SweepOptions
+    from seqexp.workflows.sweep_driver import SweepOptions
 
 Force = Annotated[bool, typer.Option("--force", help="Run again what was run before, as a new attempt.")]
 
@@ -90,7 +90,7 @@ def sweep(
     [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep my_study.yaml seed=0..4
     """
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.sweep import SweepOptions
+    from seqexp.workflows.sweep_driver import SweepOptions
 
     project = open_project(workspace, config_dir)
     if dry_run:
@@ -110,7 +110,7 @@ def demo(
     """
     from seqexp.cli.screen import results
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.sweep import SweepOptions
+    from seqexp.workflows.sweep_driver import SweepOptions
 
     project = open_project(workspace)
     results().print(

@@ -10,17 +10,16 @@ import json
 import logging
 import os
 import shutil
-import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from seqexp.errors import StoreError
+from seqexp.store.local_store import alone, local_path, make_store
 
 #: Defaults for a person's own machine; whatever is set already stays.
 QUIET = {
@@ -30,7 +29,6 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_LOCAL = "sqlite:///"
 _BATCH = 1000  # metrics in one call; MLflow takes no more
 _LONGEST_PARAM = 6000
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
@@ -135,9 +133,9 @@ class MlflowStore:
         self.uri = uri
         self._artifacts = artifacts
         self._failures = (MlflowException, SQLAlchemyError, OSError)
-        with self._explained(), _alone(uri):
+        with self._explained(), alone(uri):
             if (path := local_path(uri)) is not None and not path.exists():
-                _make(path)
+                make_store(path)
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
 
@@ -236,7 +234,7 @@ class MlflowStore:
                 self._client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         place = (self._artifacts / name).as_uri() if local_path(self.uri) else None
-        with _alone(self.uri):  # two first runs at once make one experiment
+        with alone(self.uri):  # two first runs at once make one experiment
             again = self._client.get_experiment_by_name(name)
             if again:
                 return str(again.experiment_id)
@@ -314,50 +312,3 @@ class MlflowStore:
 
 def _rows(table: dict[str, list[Any]]) -> list[list[Any]]:
     return [list(row) for row in zip(*table.values(), strict=True)]
-
-
-def local_path(uri: str) -> Path | None:
-    """Return the file of a local store, or None where the store is on a server."""
-    return Path(uri[len(_LOCAL) :]) if uri.startswith(_LOCAL) else None
-
-
-def may_hold(uri: str, run_id: str) -> bool:
-    """Say whether a store may hold a run, without opening it with MLflow (which takes seconds).
-
-    Of a local store it is known: a file that was deleted, or made anew, holds no run of before. A server is believed.
-    """
-    if (path := local_path(uri)) is None:
-        return True
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
-            return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
-    except sqlite3.Error:
-        return False
-
-
-def _make(path: Path) -> None:
-    """Set up a local store under another name and rename it: one that is cut off half-way could never be opened."""
-    from mlflow.tracking import MlflowClient
-
-    unfinished = path.with_name(f".{path.name}.new")
-    for left in path.parent.glob(f"{unfinished.name}*"):  # with SQLite's journal beside it
-        left.unlink()
-    MlflowClient(tracking_uri=f"{_LOCAL}{unfinished}").search_experiments(max_results=1)
-    unfinished.rename(path)
-
-
-@contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    """Let one process at a time set up a local store: several that migrate a new one at once break it for good."""
-    path = local_path(uri)
-    if path is None:
-        yield
-        return
-    import fcntl
-
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder.", key="tracking.uri", mend="Name the file of an SQLite store.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

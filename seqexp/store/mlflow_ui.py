@@ -13,7 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from seqexp.errors import StoreError
-from seqexp.store.mlflow_store import QUIET, MlflowStore, local_path
+from seqexp.store.local_store import local_path
+from seqexp.store.mlflow_store import QUIET, MlflowStore
 
 HOST = "127.0.0.1"
 _SLOWEST_START, _SLOWEST_END = 120, 10  # seconds

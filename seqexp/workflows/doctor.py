@@ -11,7 +11,8 @@ from pathlib import Path
 from seqexp.errors import SeqexpError, StoreError
 from seqexp.spec.catalogue import load_catalogue
 from seqexp.store.environment import package_versions
-from seqexp.store.mlflow_store import MlflowStore, local_path
+from seqexp.store.local_store import local_path
+from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
 from seqexp.workflows.project import Project, open_project

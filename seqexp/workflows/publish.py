@@ -14,7 +14,8 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.spec.settings import TrackingSpec
 from seqexp.store.environment import installed_requirements
-from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection, may_hold
+from seqexp.store.local_store import may_hold
+from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection
 from seqexp.store.run_dir import (
     FIGURE,
     FORECASTS,
@@ -43,12 +44,17 @@ def default_tracking_uri(project: Project) -> str:
     return tracking_uri(TrackingSpec(uri=asked), project.workspace)
 
 
+def workspace_tag(workspace: Path) -> str:
+    """Return what tells the runs of one workspace from those of others in the same store."""
+    return hashlib.sha256(str(workspace).encode()).hexdigest()[:12]
+
+
 class Publisher:
     """Shows runs in one MLflow store, which is opened when the first run is sent."""
 
     def __init__(self, uri: str, workspace: Path) -> None:
         self.uri = uri
-        self._workspace = workspace
+        self.workspace = workspace
         self._store: MlflowStore | None = None
 
     @property
@@ -59,7 +65,7 @@ class Publisher:
             StoreError: It cannot be opened or reached.
         """
         if self._store is None:
-            self._store = MlflowStore(self.uri, self._workspace / "mlartifacts")
+            self._store = MlflowStore(self.uri, self.workspace / "mlartifacts")
         return self._store
 
     def publish(self, run: StoredRun, *, with_model: bool, tags: dict[str, str] | None = None) -> str:
@@ -71,7 +77,7 @@ class Publisher:
         if (known := published_as(run.path).get(self.uri)) and may_hold(self.uri, known):
             return known
         with _model_of(run, with_model) as model:
-            run_id = self.store.publish(_projection(run, self._workspace, model, tags or {}))
+            run_id = self.store.publish(_projection(run, self.workspace, model, tags or {}))
         note_published(run.path, self.uri, run_id)
         return run_id
 
@@ -100,7 +106,7 @@ def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags
         identity={
             "run_key": record.run_key,
             "attempt": str(record.attempt),
-            "workspace": hashlib.sha256(str(workspace).encode()).hexdigest()[:12],
+            "workspace": workspace_tag(workspace),
         },
         status=record.status,
         started=_ms(record.started),

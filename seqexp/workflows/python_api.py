@@ -13,7 +13,8 @@ from seqexp.workflows.load import Run
 from seqexp.workflows.plan import LeftOut
 from seqexp.workflows.project import open_project
 from seqexp.workflows.requests import request_run
-from seqexp.workflows.sweep import SweepOptions, plan_and_start, run_sweep
+from seqexp.workflows.sweep import plan_and_start, run_sweep
+from seqexp.workflows.sweep_driver import SweepOptions
 
 
 @dataclass(frozen=True)

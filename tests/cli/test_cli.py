@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from seqexp.store.mlflow_store import may_hold
+from seqexp.store.local_store import may_hold
 
 SEQEXP = str(Path(sys.executable).with_name("seqexp"))
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topology=vector_output", "topology.units=4"]

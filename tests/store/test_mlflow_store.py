@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from seqexp.errors import StoreError
-from seqexp.store.mlflow_store import MlflowStore, local_path
+from seqexp.store.local_store import local_path
+from seqexp.store.mlflow_store import MlflowStore
 
 OPEN = "import sys; from pathlib import Path; from seqexp.store.mlflow_store import MlflowStore; "
 OPEN += "MlflowStore(f'sqlite:///{sys.argv[1]}/mlflow.db', Path(sys.argv[1]) / 'mlartifacts')"

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
@@ -20,7 +21,8 @@ from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.plan import plan_sweep
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reporter import Reporter
-from seqexp.workflows.sweep import SweepOptions, SweepResult, run_sweep
+from seqexp.workflows.sweep import SweepResult, run_sweep
+from seqexp.workflows.sweep_driver import SweepOptions
 
 Write = Callable[[str, str], Path]
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "tracking=none"]
@@ -226,14 +228,42 @@ class TestWorkers:
             assert np.array_equal(ours.stored.forecasts["forecast"], theirs.stored.forecasts["forecast"])
             assert len(ours.stored.history) == 1
 
-    def test_mlflow_has_every_run_once(self, project: Project) -> None:
+    def test_mlflow_shows_a_parent_and_every_run_once(self, project: Project) -> None:
         plan = plan_sweep(project, self.WORDS)
         result = run_sweep(project, plan)
         assert not any(outcome.warning for outcome in result.outcomes)
         client = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}")
         experiment = client.get_experiment_by_name("seqexp").experiment_id
-        shown = {run.info.run_id: run.data.tags["run_key"] for run in client.search_runs([experiment])}
+        children = client.search_runs([experiment], f"tags.`sweep.{plan.key}` = 'seqexp' and tags.run_key != ''")
+        shown = {run.info.run_id: run.data.tags["run_key"] for run in children}
         assert shown == {outcome.mlflow_run_id: outcome.stored.record.run_key for outcome in result.outcomes}
+        (parent,) = client.search_runs([experiment], "tags.`seqexp.kind` = 'sweep'")
+        assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+        assert parent.info.status == "FINISHED"
+        assert parent.data.params == {"topology": "vector_output,many_to_one", "seed": "0,1"}
+        assert parent.data.metrics["runs/planned"] == 4
+        best = client.get_run(parent.data.tags["best.7.future"])
+        scores = [run.data.metrics["val/mae"] for run in children if run.data.tags["topology"] == "vector_output"]
+        assert best.data.metrics["val/mae"] == min(scores)
+        table = mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/leaderboard.json")
+        assert len(table["data"]) == 4 + 2 * 2  # two blocks, each with two baselines
+        assert mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/plan.json")["key"] == plan.key
+
+        larger = plan_sweep(project, [*self.WORDS[:-2], "seed=1..2", self.WORDS[-1]])
+        run_sweep(project, larger)
+        again = client.search_runs([experiment], f"tags.`sweep.{larger.key}` = 'seqexp' and tags.run_key != ''")
+        trained_by = {run.data.tags["mlflow.parentRunId"] for run in again}
+        assert len(again) == 4
+        assert len(trained_by) == 2
+        assert parent.info.run_id in trained_by
+
+    def test_a_sweep_that_is_done_leaves_mlflow_alone(self, project: Project) -> None:
+        plan = plan_sweep(project, [*TestAgain.WORDS, "tracking=mlflow", "seed=0,1"])
+        run_sweep(project, plan)
+        before = (project.workspace / "mlflow.db").stat().st_mtime_ns
+        again = run_sweep(project, plan)
+        assert all(outcome.mlflow_run_id for outcome in again.outcomes)
+        assert (project.workspace / "mlflow.db").stat().st_mtime_ns == before
 
     def test_a_model_that_cannot_be_built_fails_alone(self, project: Project, write: Write) -> None:
         write("conf/topology/wrong.yaml", "units: 3\ncontract: {}\nlayers: [{LSTM: {units: '${topology.units}'}}]\n")

@@ -1,0 +1,119 @@
+"""Show a sweep in MLflow: a parent of the runs that it trained, with its plan, its leaderboard and its best runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from seqexp.store.mlflow_store import SweepProjection
+from seqexp.workflows.leaderboard import Block, build_leaderboard
+from seqexp.workflows.plan import Plan
+from seqexp.workflows.publish import Publisher, workspace_tag
+from seqexp.workflows.requests import RunOutcome
+
+_COLUMNS = ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
+PARENT = "mlflow.parentRunId"
+
+
+def sweep_tag(plan: Plan) -> dict[str, str]:
+    """Return the tag by which the table of runs is filtered: every run of the sweep has it, whoever trained it."""
+    return {f"sweep.{plan.key}": plan.name}
+
+
+class SweepPublisher:
+    """Shows one sweep in one store, beside the publisher of its runs."""
+
+    def __init__(self, plan: Plan, publisher: Publisher) -> None:
+        self._plan, self._publisher = plan, publisher
+        self._started = int(time.time() * 1000)
+        self._run_id: str | None = None
+
+    def open(self) -> str:
+        """Show it as running, if it is not yet, and return the MLflow run id of the parent."""
+        if self._run_id is None:
+            self._run_id = self._publisher.store.open_sweep(self._projection())
+        return self._run_id
+
+    def close(self, outcomes: Sequence[RunOutcome], status: str) -> None:
+        """Say how it ended; give every run that was there before the tag of the sweep.
+
+        Args:
+            outcomes: Every run, with its MLflow run id as far as it has one.
+            status: FINISHED, FAILED or KILLED.
+        """
+        run_id, store = self.open(), self._publisher.store
+        for outcome in outcomes:
+            if outcome.was_done and outcome.mlflow_run_id:
+                store.set_tags(outcome.mlflow_run_id, sweep_tag(self._plan))
+        blocks = build_leaderboard(outcome.stored for outcome in outcomes)
+        shown_as = {outcome.stored.path: outcome.mlflow_run_id for outcome in outcomes}
+        tags, metrics = {}, self._counts(outcomes)
+        for block in blocks:
+            best = next((row.run for row in block.rows if row.rank == 1 and row.run), None)
+            if best is not None:
+                name = f"best.{block.output_length}.{block.alignment}"
+                tags[name] = shown_as.get(best.path) or best.record.run_key
+                metrics[f"{name}/val/mae".replace(".", "/")] = best.record.metrics["val/mae"]
+        store.close_sweep(
+            run_id,
+            status,
+            int(time.time() * 1000),
+            metrics=metrics,
+            tags={**tags, "mlflow.note.content": "\n".join(_note(self._plan, blocks))},
+            texts={"plan.json": json.dumps(self._plan.as_values(), indent=1)},
+            table=_table(blocks),
+        )
+
+    def _projection(self) -> SweepProjection:
+        return SweepProjection(
+            experiment=self._plan.name,
+            run_name=f"sweep {self._plan.name} {self._plan.key[:6]}",
+            identity={"sweep_key": self._plan.key, "workspace": workspace_tag(self._publisher.workspace)},
+            started=self._started,
+            params=_axes(self._plan),
+            tags={**sweep_tag(self._plan), "seqexp.kind": "sweep", "mlflow.source.name": "seqexp"},
+            note=self._plan.question,
+        )
+
+    def _counts(self, outcomes: Sequence[RunOutcome]) -> dict[str, float]:
+        failed = sum(outcome.stored.record.status != "FINISHED" for outcome in outcomes)
+        left_out = len(self._plan.left_out)
+        return {"runs/planned": len(self._plan.points), "runs/failed": failed, "runs/left_out": left_out}
+
+
+def _axes(plan: Plan) -> dict[str, str]:
+    """Return the swept keys with the values that they took."""
+    found: dict[str, dict[str, None]] = {}
+    for label in [*(point.label for point in plan.points), *(point.label for point in plan.left_out)]:
+        for word in label.split():
+            key, equals, value = word.partition("=")
+            if equals:
+                found.setdefault(key, {})[value] = None
+    return {key: ",".join(values) for key, values in found.items()}
+
+
+def _table(blocks: Sequence[Block]) -> dict[str, list[Any]]:
+    """Return the leaderboard column by column; values that are not known are None."""
+    table: dict[str, list[Any]] = {name: [] for name in ("block", "rank", "run", *_COLUMNS, "run_key")}
+    for block in blocks:
+        for row in block.rows:
+            values = [row.metrics.get(name) for name in _COLUMNS]
+            cells = [block.title, row.rank, row.label, *values, row.run.record.run_key if row.run else None]
+            for column, cell in zip(table.values(), cells, strict=True):
+                column.append(cell)
+    return table
+
+
+def _note(plan: Plan, blocks: Sequence[Block]) -> Iterator[str]:
+    yield plan.question
+    for block in blocks:
+        yield f"\n**{block.title}**\n"
+        yield "| | | " + " | ".join(_COLUMNS) + " |"
+        yield "|---" * (len(_COLUMNS) + 2) + "|"
+        for row in block.rows:
+            cells = (f"{row.metrics[name]:.5g}" if name in row.metrics else "" for name in _COLUMNS)
+            yield f"| {row.rank or ''} | {row.label} | " + " | ".join(cells) + " |"
+    if plan.left_out:
+        yield f"\n{len(plan.left_out)} points were left out; `plan.json` says why."

@@ -1,0 +1,171 @@
+"""Hear what happens to the runs of a sweep, record it, and have it shown in MLflow: the one writer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
+from seqexp.store.local_store import may_hold
+from seqexp.store.run_dir import StoredRun, find_failed, find_finished, note_published, published_as
+from seqexp.workflows.compute import Computed
+from seqexp.workflows.executors import RunTask
+from seqexp.workflows.leaderboard import build_leaderboard
+from seqexp.workflows.plan import Plan, Point
+from seqexp.workflows.project import Project
+from seqexp.workflows.publish import Publisher, tracking_uri
+from seqexp.workflows.publish_queue import PublishQueue
+from seqexp.workflows.publish_sweep import PARENT, SweepPublisher, sweep_tag
+from seqexp.workflows.record import record_run
+from seqexp.workflows.reporter import Reporter
+from seqexp.workflows.requests import RunOutcome, not_sent
+from seqexp.workflows.run import killed
+
+_PATIENCE = 3.0  # seconds that MLflow is waited for when a sweep is interrupted
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What of a plan is run.
+
+    Attributes:
+        force: Also what was run before, as new attempts.
+        retry_failed: Also what failed before; what was interrupted is run in any case.
+        fail_fast: No more after the first run that fails.
+    """
+
+    force: bool = False
+    retry_failed: bool = False
+    fail_fast: bool = False
+
+
+class Enough(BaseException):
+    """No more runs are wanted."""
+
+
+@dataclass(frozen=True)
+class _Show:
+    """One MLflow store in which a sweep is shown."""
+
+    publisher: Publisher
+    sweep: SweepPublisher
+    queue: PublishQueue
+
+
+class SweepDriver:
+    """Hears what happens to runs, records it, and has it shown."""
+
+    def __init__(self, project: Project, plan: Plan, options: SweepOptions, reporter: Reporter, folder: Path) -> None:
+        self._project, self._plan, self._options, self._reporter = project, plan, options, reporter
+        self._folder = folder
+        self._begun: dict[int, float] = {}
+        self._histories: dict[int, list[dict[str, float]]] = {}
+        self._stored: dict[int, StoredRun] = {}
+        self._done_before: set[int] = set()
+        self._run_ids: dict[int, str] = {}
+        self._shows: dict[str, _Show] = {}
+
+    def look_up(self, number: int, point: Point) -> Task | None:
+        """Return what is to be done for a point, or None where it was done before."""
+        name, runs, options = point.spec.name, self._project.runs, self._options
+        found = None if options.force else find_finished(runs, name, point.run_key)
+        if found is None and not (options.force or options.retry_failed):
+            found = find_failed(runs, name, point.run_key)
+        if found is None:
+            return Task(number, RunTask(point.spec, point.fingerprint), point.program_key)
+        self._done_before.add(number)
+        self._keep(number, found)
+        self._reporter.skipped(number)
+        return None
+
+    def handle(self, event: Event) -> None:
+        """Hear of one thing that happened."""
+        number, spec = event.number, self._plan.points[event.number].spec
+        if isinstance(event, Started):
+            self._begun[number], self._histories[number] = time.time(), []
+            self._reporter.started(number, spec, self._plan.points[number].title)
+        elif isinstance(event, Told):
+            self._histories[number].append(event.content.as_row())
+            self._reporter.epoch(number, event.content)
+        elif isinstance(event, Ended):
+            self._record(number, event.result)
+        elif isinstance(event, Broken):
+            error = {"reason": event.reason, "message": event.message}
+            history = self._histories[number]
+            self._record(number, Computed("FAILED", error, event.explanation or event.message, history=history))
+
+    def stop(self, reason: str) -> None:
+        """Record what was begun as interrupted, and show what can be shown quickly."""
+        for number in sorted(self._begun.keys() - self._stored.keys()):
+            self._record(number, killed(reason, self._histories[number]), stopping=True)
+        self._finish("KILLED", _PATIENCE)
+
+    def finish(self) -> None:
+        """Show what is not shown yet: the best models, and how the sweep ended."""
+        statuses = {stored.record.status for stored in self._stored.values()}
+        self._finish("FINISHED" if statuses == {"FINISHED"} else "FAILED", None)
+
+    def outcomes(self) -> list[RunOutcome]:
+        """Return every run that is recorded, in the order of the plan."""
+        return [self._outcome(number) for number in sorted(self._stored)]
+
+    def _outcome(self, number: int) -> RunOutcome:
+        show = self._shows.get(self._uri(number))
+        run_id = self._run_ids.get(number)
+        warning = not_sent(show.queue.failure) if show and show.queue.failure and run_id is None else ""
+        title = self._plan.points[number].title
+        return RunOutcome(self._stored[number], number in self._done_before, run_id, warning, title)
+
+    def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
+        point = self._plan.points[number]
+        runs, begun = self._project.runs, self._begun[number]
+        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed))
+        self._reporter.ended(number)
+        if computed.status == "FAILED" and self._options.fail_fast and not stopping:
+            raise Enough
+
+    def _keep(self, number: int, stored: StoredRun) -> None:
+        self._stored[number] = stored
+        tracking = self._plan.points[number].spec.tracking
+        if tracking.mlflow:
+            show = self._show(self._uri(number))
+            show.queue.put(lambda: self._publish(number, stored, show, with_model=tracking.log_model == "all"))
+
+    def _publish(self, number: int, stored: StoredRun, show: _Show, *, with_model: bool) -> None:
+        tags = {}
+        if number not in self._done_before:  # a run nests under the sweep that trained it
+            tags = {**sweep_tag(self._plan), PARENT: show.sweep.open()}
+        self._run_ids[number] = show.publisher.publish(stored, with_model=with_model, tags=tags)
+
+    def _show(self, uri: str) -> _Show:
+        if uri not in self._shows:
+            publisher = Publisher(uri, self._project.workspace)
+            self._shows[uri] = _Show(publisher, SweepPublisher(self._plan, publisher), PublishQueue())
+        return self._shows[uri]
+
+    def _uri(self, number: int) -> str:
+        return tracking_uri(self._plan.points[number].spec.tracking, self._project.workspace)
+
+    def _finish(self, status: str, seconds: float | None) -> None:
+        for uri, show in self._shows.items():
+            if self._begun or not may_hold(uri, published_as(self._folder).get(uri, "")):
+                show.queue.put(partial(self._close, uri, show, status))
+            show.queue.finish(seconds)
+
+    def _close(self, uri: str, show: _Show, status: str) -> None:
+        numbers = [number for number in sorted(self._stored) if self._uri(number) == uri]
+        if status != "KILLED":
+            self._log_best_models(show, numbers)
+        show.sweep.close([self._outcome(number) for number in numbers], status)
+        note_published(self._folder, uri, show.sweep.open())
+
+    def _log_best_models(self, show: _Show, numbers: list[int]) -> None:
+        """Log the model of the best run of each block, where ``tracking.log_model`` says so."""
+        specs = {number: self._plan.points[number].spec for number in numbers}
+        wanting = [number for number in numbers if specs[number].tracking.log_model in (None, "best")]
+        for block in build_leaderboard(self._stored[number] for number in wanting):
+            for row in block.rows:
+                if row.rank == 1 and row.run is not None:
+                    show.publisher.add_model(row.run)
