@@ -133,10 +133,11 @@ def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
 
 def _cells(row: Row) -> tuple[object, ...]:
     style = "" if row.run else "dim"
-    values = [
-        (share if name.endswith("skill") else number)(row.metrics.get(name))
-        for name in ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
-    ]
+    names = ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
+    values = [(share if name.endswith("skill") else number)(row.metrics.get(name)) for name in names]
+    for place, name in enumerate(names):
+        if name.endswith("/mae") and name in row.spread:
+            values[place] += f" ±{row.spread[name]:.2g}"
     if row.run:
         fit, seconds = row.run.record.fit, row.run.record.timings.get("fit", 0.0)
         values += [f"{fit['best_epoch']}/{fit['epochs']}", f"{fit['weights']:,}", f"{seconds:.1f} s"]

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seqexp.compose.tree import leaves
+from seqexp.compose.tree import get_value, leaves, set_value
 from seqexp.errors import Problem, suggest
 
 
@@ -43,14 +43,30 @@ def resolve(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         return tree, problems
     for name, function in RESOLVERS.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
-    config = OmegaConf.create(tree)
+    referring = [key for key, value in tree.items() if references(value)]
     try:
-        resolved: Any = OmegaConf.to_container(config, resolve=True)
+        found: Any = OmegaConf.to_container(OmegaConf.create(_concerned(tree, referring)), resolve=True)
+        resolved = {**tree, **{key: found[key] for key in referring}}
     except (OmegaConfBaseException, RecursionError, TypeError, ValueError):
+        config = OmegaConf.create(tree)
         return tree, [problem for key, value in leaves(tree) if (problem := _unresolvable(config, tree, key, value))]
     if len(str(resolved)) > _LARGEST_TREE:
         return tree, [Problem(f"the resolved config is longer than {_LARGEST_TREE:,} characters.")]
     return resolved, []
+
+
+def _concerned(tree: dict[str, Any], referring: Sequence[str]) -> dict[str, Any]:
+    """Return the sections that refer to something, and of the others what is referred to: the rest costs time only."""
+    concerned = {key: tree[key] for key in referring}
+    for name in references(concerned):
+        section, _, rest = name.partition(".")
+        if section in tree and section not in referring:
+            value = get_value(tree, name)
+            if rest and value is not None:
+                set_value(concerned, name, value)
+            elif section not in concerned:
+                concerned[section] = tree[section]
+    return concerned
 
 
 def references(tree: Any) -> set[str]:

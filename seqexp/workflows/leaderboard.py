@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from statistics import fmean, stdev
 from typing import Any
 
 from seqexp.compose.tree import leaves
+from seqexp.fingerprint import hash_values
 from seqexp.store.run_dir import StoredRun
 
 _UNTOLD = (
@@ -23,19 +25,23 @@ _UNTOLD = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line: a run or a baseline.
+    """One line: a run, the runs that differ in their seed alone, or a baseline.
 
     Attributes:
-        label: What sets the run apart from its neighbours, or the baseline's name.
-        metrics: ``val/mae``, ``test/mae`` ... as far as they are known.
-        rank: From 1 among the runs of its block, None for a baseline and where there is no validation.
-        run: The run; None for a baseline.
+        label: What sets the runs apart from their neighbours, or the baseline's name.
+        metrics: ``val/mae``, ``test/mae`` ... as far as they are known; the means over the seeds.
+        spread: The standard deviations over the seeds (of the sample), where there are several.
+        rank: From 1 among the rows of its block, None for a baseline and where there is no validation.
+        run: The run, the best of several on validation; None for a baseline.
+        seeds: How many runs it stands for.
     """
 
     label: str
     metrics: dict[str, float]
+    spread: dict[str, float] = field(default_factory=dict)
     rank: int | None = None
     run: StoredRun | None = None
+    seeds: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,21 +93,40 @@ def _block_key(run: StoredRun) -> tuple[Any, ...]:
 
 
 def _block(members: Sequence[StoredRun]) -> Block:
-    labels = _labels(members)
+    alike = _but_for_the_seed(members)
+    untold = (*_UNTOLD, "seed") if len(alike) < len(members) else _UNTOLD
+    labels = _labels([runs[0] for runs in alike], untold)
     ranked = all("val/mae" in run.record.metrics for run in members)
-    order = sorted(zip(members, labels, strict=True), key=lambda pair: _sort_key(pair[0].record.metrics, pair[1]))
-    rows = [
-        Row(label, run.record.metrics, rank if ranked else None, run)
-        for rank, (run, label) in enumerate(order, start=1)
-    ]
+    rows = sorted((_row(runs, label) for runs, label in zip(alike, labels, strict=True)), key=_sort_key)
+    rows = [replace(row, rank=rank if ranked else None) for rank, row in enumerate(rows, start=1)]
     rows += _baseline_rows(members)
-    rows.sort(key=lambda row: (row.metrics.get("val/mae", float("inf")), row.run is None, row.label))
+    rows.sort(key=_sort_key)
     name, targets, output_length, alignment, *_ = _block_key(members[0])
     return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows))
 
 
-def _sort_key(metrics: dict[str, float], label: str) -> tuple[float, str]:
-    return metrics.get("val/mae", float("inf")), label
+def _sort_key(row: Row) -> tuple[float, bool, str]:
+    return row.metrics.get("val/mae", float("inf")), row.run is None, row.label
+
+
+def _but_for_the_seed(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
+    """Gather the runs that differ in their seed alone."""
+    found: dict[str, list[StoredRun]] = {}
+    for run in members:
+        spec = {key: value for key, value in run.spec.items() if key not in {"seed", "name", "tracking", "execution"}}
+        found.setdefault(hash_values(spec), []).append(run)
+    return list(found.values())
+
+
+def _row(runs: Sequence[StoredRun], label: str) -> Row:
+    best = min(runs, key=lambda run: run.record.metrics.get("val/mae", float("inf")))
+    if len(runs) == 1:
+        return Row(label, best.record.metrics, run=best)
+    names = [name for name in best.record.metrics if all(name in run.record.metrics for run in runs)]
+    values = {name: [run.record.metrics[name] for run in runs] for name in names}
+    means = {name: fmean(found) for name, found in values.items()}
+    spread = {name: stdev(found) for name, found in values.items()}
+    return Row(f"{label} ({len(runs)} seeds)", means, spread, run=best, seeds=len(runs))
 
 
 def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
@@ -118,10 +143,10 @@ def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
     return [Row(label, metrics) for label, metrics in found.items()]
 
 
-def _labels(members: Sequence[StoredRun]) -> list[str]:
+def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
     """Name each run by its topology and input length, and by whatever else differs inside the block."""
     flat = [dict(leaves(run.spec)) for run in members]
-    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(_UNTOLD))
+    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold))
     varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
     told = [key for key in varied if not key.startswith("topology.name") and any(key in values for values in flat)]
     named = [f"{values['topology.name']} {values['timesteps']}->{values['output_length']}" for values in flat]

@@ -96,11 +96,15 @@ def _axes(plan: Plan) -> dict[str, str]:
 
 def _table(blocks: Sequence[Block]) -> dict[str, list[Any]]:
     """Return the leaderboard column by column; values that are not known are None."""
-    table: dict[str, list[Any]] = {name: [] for name in ("block", "rank", "run", *_COLUMNS, "run_key")}
+    spreads = ("val/mae", "test/mae")
+    names = ("block", "rank", "run", "seeds", *_COLUMNS, *(f"{name} sd" for name in spreads), "best_run_key")
+    table: dict[str, list[Any]] = {name: [] for name in names}
     for block in blocks:
         for row in block.rows:
             values = [row.metrics.get(name) for name in _COLUMNS]
-            cells = [block.title, row.rank, row.label, *values, row.run.record.run_key if row.run else None]
+            values += [row.spread.get(name) for name in spreads]
+            seeds, best = (row.seeds, row.run.record.run_key) if row.run else (None, None)
+            cells = [block.title, row.rank, row.label, seeds, *values, best]
             for column, cell in zip(table.values(), cells, strict=True):
                 column.append(cell)
     return table

@@ -246,7 +246,7 @@ class TestWorkers:
         scores = [run.data.metrics["val/mae"] for run in children if run.data.tags["topology"] == "vector_output"]
         assert best.data.metrics["val/mae"] == min(scores)
         table = mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/leaderboard.json")
-        assert len(table["data"]) == 4 + 2 * 2  # two blocks, each with two baselines
+        assert len(table["data"]) == 2 * (1 + 2)  # two blocks, each with one row of two seeds and two baselines
         assert mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/plan.json")["key"] == plan.key
 
         larger = plan_sweep(project, [*self.WORDS[:-2], "seed=1..2", self.WORDS[-1]])
@@ -309,6 +309,21 @@ def test_a_leaderboard_ranks_inside_a_block_by_validation_alone(project: Project
         assert scores == sorted(scores)
         assert [row.rank for row in block.rows if row.run] == list(range(1, len([r for r in block.rows if r.run]) + 1))
         assert {row.label for row in block.rows if not row.run} == {"persistence", "seasonal naive"}
+
+
+def test_runs_that_differ_in_the_seed_alone_share_a_row(project: Project) -> None:
+    plan = plan_sweep(project, [*TestAgain.WORDS, "optimizer.learning_rate=0.01,0.02", "seed=0..2"])
+    outcomes = run_sweep(project, plan).outcomes
+    (block,) = build_leaderboard(outcome.stored for outcome in outcomes)
+    rows = {row.label: row for row in block.rows if row.run}
+    assert set(rows) == {f"encoder_decoder 14->7 learning_rate={rate} (3 seeds)" for rate in ("0.01", "0.02")}
+    scores = [outcome.stored.record.metrics["val/mae"] for outcome in outcomes[:3]]
+    row = rows["encoder_decoder 14->7 learning_rate=0.01 (3 seeds)"]
+    assert row.metrics["val/mae"] == pytest.approx(np.mean(scores))
+    assert row.spread["val/mae"] == pytest.approx(np.std(scores, ddof=1))
+    assert row.run is not None
+    assert row.run.record.metrics["val/mae"] == min(scores)
+    assert sorted(row.rank for row in rows.values()) == [1, 2]
 
 
 def test_a_leaderboard_has_a_row_for_each_season(project: Project) -> None:
