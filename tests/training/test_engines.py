@@ -142,6 +142,13 @@ def test_a_metric_that_counts_rows_is_not_padded(compose: Compose) -> None:
     _both(compose, *SINE, "timesteps=6", "topology=many_to_one", "topology.units=3", "training.metrics=[r2]")
 
 
+def test_a_remainder_after_several_calls_is_a_step_of_its_own(compose: Compose) -> None:
+    """8,252 windows in batches of 16: a call of 512 steps, one of 3, and a step of 12 windows."""
+    layers = "{Flatten:{}},{Dense:{units:3}},{BatchNormalization:{momentum:0.9}}"
+    words = [*SMALL, "data.source.sine.length=11800", f"topology.layers=[{layers},{HEAD}]", "training.batch_size=16"]
+    _both(compose, *words, "optimizer=sgd", "training.epochs=1")
+
+
 def test_what_xla_cannot_compile_is_trained_all_the_same_and_recorded(
     compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
