@@ -13,7 +13,7 @@ import typer
 from seqexp.cli.look import check, list_, show
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
-from seqexp.cli.use import doctor, predict, ui
+from seqexp.cli.use import doctor, predict, sync, ui
 from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command()(run)
 app.command()(sweep)
 app.command()(predict)
 app.command()(ui)
+app.command()(sync)
 app.command()(demo)
 app.command()(doctor)
 

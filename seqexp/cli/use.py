@@ -67,6 +67,22 @@ def ui(
         server.communicate()
 
 
+def sync(workspace: Workspace = None) -> None:
+    """Show in MLflow what is recorded and not shown yet: after a server was away, or a store was lost.
+
+    [bold]Example:[/]  seqexp sync
+    """
+    from seqexp.cli.screen import results
+    from seqexp.workflows.project import open_project
+    from seqexp.workflows.sync import sync as send
+
+    console, count = results(), 0
+    for sent in send(open_project(workspace)):
+        count += 1
+        console.print(f"{sent.title}  ->  {sent.uri}", markup=False, soft_wrap=True)
+    console.print(f"{count} sent." if count else "MLflow shows everything already.")
+
+
 def doctor(
     runs: Annotated[bool, typer.Option("--runs", help="Hold every file of every run against its manifest.")] = False,
     json: Json = False,

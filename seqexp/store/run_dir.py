@@ -155,12 +155,17 @@ def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
 
 def find_failed(runs: Path, name: str, run_key: str) -> StoredRun | None:
     """Return the last attempt of a run if that attempt failed, or None."""
+    last = find_last(runs, name, run_key)
+    return last if last is not None and last.record.status == "FAILED" else None
+
+
+def find_last(runs: Path, name: str, run_key: str) -> StoredRun | None:
+    """Return the last attempt of a run, however it ended, or None."""
     readable = []
     for path in _attempts(runs / name, run_key):
         with suppress(StoreError):
             readable.append(read_run(path))
-    last = max(readable, key=lambda run: run.record.attempt, default=None)
-    return last if last is not None and last.record.status == "FAILED" else None
+    return max(readable, key=lambda run: run.record.attempt, default=None)
 
 
 def list_runs(runs: Path, name: str | None = None) -> Iterator[StoredRun]:

@@ -57,6 +57,28 @@ def own_sweep(sweeps: Path, plan: Mapping[str, Any]) -> Iterator[Path]:
             lock.truncate(0)
 
 
+def list_sweeps(sweeps: Path) -> list[Path]:
+    """Return the directories of all sweeps, oldest first."""
+    return sorted(
+        (path.parent for path in sweeps.glob(f"*/{PLAN}")), key=lambda folder: (folder / PLAN).stat().st_mtime
+    )
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """Read the plan of a sweep.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    try:
+        values = json.loads((folder / PLAN).read_text("utf-8"))
+        if not {"name", "key", "question", "points", "left_out"} <= set(values):
+            raise ValueError("it is no plan of a sweep")
+        return dict(values)
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{PLAN} of the sweep {folder.name} cannot be read: {error}") from None
+
+
 def _freeze(path: Path, plan: Mapping[str, Any]) -> None:
     if not path.exists():
         new = path.with_name(f"{path.name}.new")

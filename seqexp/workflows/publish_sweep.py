@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqexp.store.mlflow_store import SweepProjection
 from seqexp.workflows.leaderboard import Block, build_leaderboard
-from seqexp.workflows.plan import Plan
 from seqexp.workflows.publish import Publisher, workspace_tag
 from seqexp.workflows.requests import RunOutcome
 
 _COLUMNS = ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
+FrozenPlan = Mapping[str, Any]
 PARENT = "mlflow.parentRunId"
 
 
-def sweep_tag(plan: Plan) -> dict[str, str]:
+def sweep_tag(plan: FrozenPlan) -> dict[str, str]:
     """Return the tag by which the table of runs is filtered: every run of the sweep has it, whoever trained it."""
-    return {f"sweep.{plan.key}": plan.name}
+    return {f"sweep.{plan['key']}": plan["name"]}
 
 
 class SweepPublisher:
     """Shows one sweep in one store, beside the publisher of its runs."""
 
-    def __init__(self, plan: Plan, publisher: Publisher) -> None:
+    def __init__(self, plan: FrozenPlan, publisher: Publisher) -> None:
+        """Take the plan as it was frozen, see :meth:`Plan.as_values`."""
         self._plan, self._publisher = plan, publisher
         self._started = int(time.time() * 1000)
         self._run_id: str | None = None
@@ -62,32 +63,32 @@ class SweepPublisher:
             int(time.time() * 1000),
             metrics=metrics,
             tags={**tags, "mlflow.note.content": "\n".join(_note(self._plan, blocks))},
-            texts={"plan.json": json.dumps(self._plan.as_values(), indent=1)},
+            texts={"plan.json": json.dumps(self._plan, indent=1)},
             table=_table(blocks),
         )
 
     def _projection(self) -> SweepProjection:
         return SweepProjection(
-            experiment=self._plan.name,
-            run_name=f"sweep {self._plan.name} {self._plan.key[:6]}",
-            identity={"sweep_key": self._plan.key, "workspace": workspace_tag(self._publisher.workspace)},
+            experiment=self._plan["name"],
+            run_name=f"sweep {self._plan['name']} {self._plan['key'][:6]}",
+            identity={"sweep_key": self._plan["key"], "workspace": workspace_tag(self._publisher.workspace)},
             started=self._started,
             params=_axes(self._plan),
             tags={**sweep_tag(self._plan), "seqexp.kind": "sweep", "mlflow.source.name": "seqexp"},
-            note=self._plan.question,
+            note=self._plan["question"],
         )
 
     def _counts(self, outcomes: Sequence[RunOutcome]) -> dict[str, float]:
         failed = sum(outcome.stored.record.status != "FINISHED" for outcome in outcomes)
-        left_out = len(self._plan.left_out)
-        return {"runs/planned": len(self._plan.points), "runs/failed": failed, "runs/left_out": left_out}
+        left_out = len(self._plan["left_out"])
+        return {"runs/planned": len(self._plan["points"]), "runs/failed": failed, "runs/left_out": left_out}
 
 
-def _axes(plan: Plan) -> dict[str, str]:
+def _axes(plan: FrozenPlan) -> dict[str, str]:
     """Return the swept keys with the values that they took."""
     found: dict[str, dict[str, None]] = {}
-    for label in [*(point.label for point in plan.points), *(point.label for point in plan.left_out)]:
-        for word in label.split():
+    for point in [*plan["points"], *plan["left_out"]]:
+        for word in point["label"].split():
             key, equals, value = word.partition("=")
             if equals:
                 found.setdefault(key, {})[value] = None
@@ -110,8 +111,8 @@ def _table(blocks: Sequence[Block]) -> dict[str, list[Any]]:
     return table
 
 
-def _note(plan: Plan, blocks: Sequence[Block]) -> Iterator[str]:
-    yield plan.question
+def _note(plan: FrozenPlan, blocks: Sequence[Block]) -> Iterator[str]:
+    yield plan["question"]
     for block in blocks:
         yield f"\n**{block.title}**\n"
         yield "| | | " + " | ".join(_COLUMNS) + " |"
@@ -119,5 +120,5 @@ def _note(plan: Plan, blocks: Sequence[Block]) -> Iterator[str]:
         for row in block.rows:
             cells = (f"{row.metrics[name]:.5g}" if name in row.metrics else "" for name in _COLUMNS)
             yield f"| {row.rank or ''} | {row.label} | " + " | ".join(cells) + " |"
-    if plan.left_out:
-        yield f"\n{len(plan.left_out)} points were left out; `plan.json` says why."
+    if plan["left_out"]:
+        yield f"\n{len(plan['left_out'])} points were left out; `plan.json` says why."

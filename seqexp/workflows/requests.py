@@ -93,4 +93,4 @@ def _publish(stored: StoredRun, spec: ExperimentSpec, publisher: Publisher) -> t
 
 def not_sent(error: Exception) -> str:
     """Return what a person is told where a store did not take a run."""
-    return f"{error}\n  The run directory is complete; give the same command again to send it."
+    return f"{error}\n  The run directory is complete; seqexp sync sends it later."

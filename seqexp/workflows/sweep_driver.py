@@ -10,6 +10,7 @@ from pathlib import Path
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_failed, find_finished, note_published, published_as
+from seqexp.store.sweep_dir import read_plan
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.executors import RunTask
 from seqexp.workflows.leaderboard import build_leaderboard
@@ -59,7 +60,7 @@ class SweepDriver:
 
     def __init__(self, project: Project, plan: Plan, options: SweepOptions, reporter: Reporter, folder: Path) -> None:
         self._project, self._plan, self._options, self._reporter = project, plan, options, reporter
-        self._folder = folder
+        self._folder, self._frozen = folder, read_plan(folder)
         self._begun: dict[int, float] = {}
         self._histories: dict[int, list[dict[str, float]]] = {}
         self._stored: dict[int, StoredRun] = {}
@@ -136,13 +137,13 @@ class SweepDriver:
     def _publish(self, number: int, stored: StoredRun, show: _Show, *, with_model: bool) -> None:
         tags = {}
         if number not in self._done_before:  # a run nests under the sweep that trained it
-            tags = {**sweep_tag(self._plan), PARENT: show.sweep.open()}
+            tags = {**sweep_tag(self._frozen), PARENT: show.sweep.open()}
         self._run_ids[number] = show.publisher.publish(stored, with_model=with_model, tags=tags)
 
     def _show(self, uri: str) -> _Show:
         if uri not in self._shows:
             publisher = Publisher(uri, self._project.workspace)
-            self._shows[uri] = _Show(publisher, SweepPublisher(self._plan, publisher), PublishQueue())
+            self._shows[uri] = _Show(publisher, SweepPublisher(self._frozen, publisher), PublishQueue())
         return self._shows[uri]
 
     def _uri(self, number: int) -> str:
