@@ -5,10 +5,10 @@ BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-all bench lint format ui lock catalogue wheel clean
+.PHONY: help setup setup-dev demo test test-all bench bench-sweep lint format ui lock catalogue wheel clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 # ---- set-up: a locked installer first, then the locked dependencies, then seqexp itself
 
@@ -51,6 +51,9 @@ test-all: .venv/dev ## run the tests, the slow ones too
 
 bench: .venv/core ## time the engine beside stock Keras, and beside PyTorch with TORCH=/path/to/a/python/that/has/it
 	@$(BIN)/python tests/benchmarks/engines.py $(if $(TORCH),--torch $(TORCH)) $(BENCH)
+
+bench-sweep: .venv/core ## time a sweep beside Keras scripts and, with TORCH=..., PyTorch
+	@$(BIN)/python tests/benchmarks/sweeps.py $(if $(TORCH),--torch $(TORCH)) $(BENCH)
 
 lint: .venv/dev ## check style, formatting and types
 	@$(BIN)/ruff check .

@@ -1,0 +1,28 @@
+"""The side of stock Keras: the script that a person writes, for one run or for all of them in a loop."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from sweep_case import BATCH, UNITS, told, windows
+
+folder, epochs, runs = told()
+for topology, timesteps, length, seed in runs:
+    keras.utils.set_random_seed(seed)
+    data = windows(folder, timesteps, length)
+    model = keras.Sequential([keras.Input((timesteps, 1)), keras.layers.LSTM(UNITS)])
+    if topology == "vector_output":
+        model.add(keras.layers.Dense(length))
+    else:
+        model.add(keras.layers.RepeatVector(length))
+        model.add(keras.layers.LSTM(UNITS, return_sequences=True))
+        model.add(keras.layers.TimeDistributed(keras.layers.Dense(1)))
+        model.add(keras.layers.Reshape((length,)))
+    model.compile(optimizer="adam", loss="mse")
+    model.fit(*data["train"], batch_size=BATCH, epochs=epochs, validation_data=data["validation"], verbose=0)
+    error = np.abs(model.predict(data["test"][0], verbose=0) - data["test"][1]).mean()
+    print(topology, timesteps, length, seed, f"{error:.4f}", flush=True)
