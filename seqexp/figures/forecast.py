@@ -45,7 +45,8 @@ def draw_forecast(
     from matplotlib.dates import ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 6), dpi=110, layout="constrained")
+    figure = Figure(figsize=(9, 6), dpi=110)
+    figure.subplots_adjust(left=0.09, right=0.985, top=0.94, bottom=0.09, hspace=0.27)  # a layout engine draws it twice
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, height_ratios=[3, 2])
     length = true_WN.shape[1]
@@ -70,7 +71,7 @@ def draw_forecast(
     below.set_ylabel(f"test {metric}")
     below.set_ylim(bottom=0)
     below.xaxis.get_major_locator().set_params(integer=True)
-    below.legend(frameon=False, ncols=3, loc="lower right")
+    below.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 0.98), borderaxespad=0)
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
