@@ -106,7 +106,7 @@ def demo(
 ) -> None:
     """Train all eight topologies on a household's daily electricity and compare them with naive forecasts.
 
-    About a minute on two cores; nothing is downloaded. [bold]Example:[/]  seqexp demo
+    Under half a minute on two cores; nothing is downloaded. [bold]Example:[/]  seqexp demo
     """
     from seqexp.cli.screen import results
     from seqexp.workflows.project import open_project
