@@ -24,7 +24,9 @@ from seqexp.training.lstm_loop import fuse_lstms
 from seqexp.training.optimizers import make_loss, make_metric, make_optimizer
 from seqexp.training.time_distributed import fold_time_distributed
 
-_WINDOWS_PER_CALL = 8192  # a call cannot be interrupted: some tenths of a second for a small model
+# A call cannot be interrupted (Ctrl-C waits for it): these keep it below a second or so.
+_WINDOWS_PER_CALL = 8192
+_WORK_PER_CALL = 20_000_000_000  # windows times input steps times weights
 _MOST_STEPS_PER_CALL = 512
 _NAMES = ("inputs", "targets", "weights")
 
@@ -89,9 +91,10 @@ class EpochProgram:
         self.optimizer.build(self.model.trainable_variables)
         self.metrics = [make_metric(part) for part in recipe.metrics]
         self.mixes_rows = _mixes_rows(self.model) or not all(_is_mean(metric) for metric in self.metrics)
-        self.steps_per_call = _steps_per_call(recipe.batch_size, _WINDOWS_PER_CALL)
+        windows = _windows_per_call(recipe.timesteps, self.model.count_params())
+        self.steps_per_call = _steps_per_call(recipe.batch_size, windows)
         self.evaluation_batch = evaluation_batch(recipe.batch_size)
-        self.evaluation_steps = _steps_per_call(self.evaluation_batch, _WINDOWS_PER_CALL // 4)
+        self.evaluation_steps = _steps_per_call(self.evaluation_batch, windows // 4)
         self._loss = make_loss(recipe.loss, weighted=True)  # weights: 0 where a batch is padded
         self.uses_xla = xla
         self._functions: dict[tuple[str, int], CompiledFunction] = {}
@@ -225,6 +228,10 @@ def copy_variables(sources: Sequence[Any], targets: Sequence[Any]) -> None:
     """Copy values from variables into others, pair by pair."""
     for source, target in zip(sources, targets, strict=True):
         target.assign(source)
+
+
+def _windows_per_call(timesteps: int, weights: int) -> int:
+    return min(_WINDOWS_PER_CALL, _WORK_PER_CALL // (timesteps * max(weights, 1)))
 
 
 def _steps_per_call(batch_size: int, windows: int) -> int:

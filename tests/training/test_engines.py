@@ -13,6 +13,7 @@ from seqexp.data.dataset import prepare_dataset
 from seqexp.models.build import build_model
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.training.arrays import Array, TrainingArrays
+from seqexp.training.epoch_program import _steps_per_call, _windows_per_call
 from seqexp.training.fit import Fit, fit_model, set_seed
 from seqexp.training.watch import EpochEvent
 
@@ -201,3 +202,12 @@ class TestSharing:
         base = [*SMALL, "topology=vector_output", "topology.units=2"]
         _train(compose(*base))
         assert _train(compose(*base, change)).fit.compile_seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "weights", "windows"), [(24, 13_000, 8192), (168, 202_000, 589), (512, 10**9, 0)]
+)
+def test_a_call_of_a_large_model_takes_fewer_windows(timesteps: int, weights: int, windows: int) -> None:
+    """Ctrl-C waits for a call to end."""
+    assert _windows_per_call(timesteps, weights) == windows
+    assert _steps_per_call(64, windows) == max(1, windows // 64)
