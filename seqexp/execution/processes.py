@@ -53,14 +53,14 @@ class ProcessExecutor(Executor):
         self._functions = [_word(function) for function in (work, warm_up) if function is not None]
         self._most = workers or os.cpu_count() or 1
         self._timeout, self._retries = timeout, retries
-        self._scratch = Path(tempfile.mkdtemp(prefix="seqexp-workers-"))
+        self._scratch: Path | None = None  # the workers' folder of temporary files
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
     def start(self, n_tasks: int) -> None:
         """Start workers, without waiting for them."""
         while len(self._workers) < min(self._most, n_tasks):
-            self._workers.append(_Worker(self._functions, self._scratch))
+            self._add_worker()
 
     def run(self, tasks: Sequence[Task], handle: Callable[[Event], None]) -> None:
         """Give every worker a task as soon as it is free."""
@@ -84,18 +84,25 @@ class ProcessExecutor(Executor):
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def _add_worker(self) -> None:
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="seqexp-workers-"))
+        self._workers.append(_Worker(self._functions, self._scratch))
 
     def _next_event(self) -> Event | _Death | None:
-        """Wait for what a worker says, for the end of one, or for the clock."""
+        """Look at the clock (before all else: other workers may never be still), then wait for what a worker says."""
+        for worker in self._workers:
+            if self._timeout and worker.task is not None and time.monotonic() - worker.began > self._timeout:
+                return _Death(worker, "timeout", f"it took longer than {self._timeout:g} s (execution.timeout)")
         for connection in wait([worker.connection for worker in self._workers], self._timeout and _LOOK):
             worker = next(worker for worker in self._workers if worker.connection is connection)
             heard = worker.hear()
             if isinstance(heard, (Event, _Death)):
                 return heard
-        for worker in self._workers:
-            if self._timeout and worker.task is not None and time.monotonic() - worker.began > self._timeout:
-                return _Death(worker, "timeout", f"it took longer than {self._timeout:g} s (execution.timeout)")
         return None
 
     def _after(self, death: _Death, schedule: Schedule, attempts: Counter[int]) -> Event | None:
@@ -114,7 +121,7 @@ class ProcessExecutor(Executor):
             else:
                 event = Broken(task.number, worker.name, death.reason, death.message, death.explanation)
         if schedule:
-            self._workers.append(_Worker(self._functions, self._scratch))
+            self._add_worker()
         return event
 
 

@@ -25,8 +25,8 @@ def start_tensorflow(threads: int | None = None) -> None:
         import tensorflow as tf
 
         keras.ops.zeros(()).numpy()  # the first operation reads the settings, and prints as well
+    tf.get_logger().setLevel("ERROR")  # it warns of retracing when one process trains several models
     if is_first:
-        tf.get_logger().setLevel("ERROR")  # it warns of retracing when one process trains several models
         # Keras collects garbage before every model: it need not look at all that was imported (0.2 s) each time.
         gc.freeze()
 

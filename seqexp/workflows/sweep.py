@@ -1,4 +1,4 @@
-"""Run the points of a plan: what is missing is computed by an executor, recorded here, and shown in MLflow."""
+"""Run the points of a plan: what is missing is computed by an executor, while the driver records and shows it."""
 
 from __future__ import annotations
 

@@ -17,6 +17,10 @@ def work(payload: dict[str, Any], tell: Callable[[Any], None]) -> Any:
         tell(content)
     if "raises" in payload:
         raise {"error": ValueError, "refused": ConfigError, "memory": MemoryError}[payload["raises"]]("this is why")
+    ends = time.monotonic() + payload.get("chats", 0)
+    while time.monotonic() < ends:
+        tell("and so on")
+        time.sleep(0.005)
     if "sleeps" in payload:
         time.sleep(payload["sleeps"])
     if "dies" in payload:  # as often as it says

@@ -151,6 +151,20 @@ class TestProcesses:
         assert isinstance(last[1], Ended)
         assert time.monotonic() - began < 20
 
+    def test_the_time_limit_holds_beside_a_worker_that_is_never_still(self, processes: Make) -> None:
+        events = _events(processes(timeout=2.0), _tasks({"sleeps": 60}, {"chats": 1.9}, {"chats": 1.9}, {"chats": 1.9}))
+        ends = [event.number for event in events if event.is_last]
+        assert _last(events)[0].reason == "timeout"
+        assert ends.index(0) < 3  # while the others still talk
+        assert all(isinstance(_last(events)[number], Ended) for number in (1, 2, 3))
+
+    def test_an_executor_that_was_not_used_leaves_no_folder(
+        self, processes: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        processes()
+        assert list(tmp_path.iterdir()) == []
+
     def test_workers_that_cannot_start_are_explained(self) -> None:
         from executor_work import refuse_to_start, work
 
