@@ -13,10 +13,10 @@ from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.plan import Plan
     from seqexp.workflows.project import Project
     from seqexp.workflows.requests import RunOutcome
-    from seqexp.workflows.sweep_driver import SweepOptions
 
 Force = Annotated[bool, typer.Option("--force", help="Run again what was run before, as a new attempt.")]
 
@@ -89,14 +89,14 @@ def sweep(
 
     [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep my_study.yaml seed=0..4
     """
+    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.sweep_driver import SweepOptions
 
     project = open_project(workspace, config_dir)
-    if dry_run:
-        _look_ahead(project, words or [], json=json)
-        return
     options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
+    if dry_run:
+        _look_ahead(project, words or [], options, json=json)
+        return
     _sweep(project, words or [], options, json=json)
 
 
@@ -109,8 +109,8 @@ def demo(
     Under half a minute on two cores; nothing is downloaded. [bold]Example:[/]  seqexp demo
     """
     from seqexp.cli.screen import results
+    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.sweep_driver import SweepOptions
 
     project = open_project(workspace)
     results().print(
@@ -146,7 +146,7 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
     _exit_if_failed(result.outcomes)
 
 
-def _look_ahead(project: Project, words: list[str], *, json: bool) -> None:
+def _look_ahead(project: Project, words: list[str], options: SweepOptions, *, json: bool) -> None:
     from seqexp.cli import reports
     from seqexp.cli.screen import print_json
     from seqexp.workflows.dry_run import look_ahead
@@ -154,7 +154,7 @@ def _look_ahead(project: Project, words: list[str], *, json: bool) -> None:
 
     plan = plan_sweep(project, words)
     _refuse_nothing(plan)
-    outlook = look_ahead(project, plan)
+    outlook = look_ahead(project, plan, options)
     if json:
         print_json(outlook.as_values())
     else:

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from statistics import median
 
-from seqexp.store.run_dir import find_failed, find_finished, list_runs
+from seqexp.store.run_dir import list_runs
+from seqexp.workflows.earlier import SweepOptions, find_earlier
 from seqexp.workflows.plan import Plan, Point
 from seqexp.workflows.project import Project
 
@@ -45,17 +46,19 @@ class Outlook:
         }
 
 
-def look_ahead(project: Project, plan: Plan) -> Outlook:
+def look_ahead(project: Project, plan: Plan, options: SweepOptions) -> Outlook:
     """Hold a plan against what is there already."""
-    done, failed, to_do = [], [], []
+    done: list[Point] = []
+    failed: list[Point] = []
+    to_do: list[Point] = []
     for point in plan.points:
-        name = point.spec.name
-        if find_finished(project.runs, name, point.run_key):
-            done.append(point)
-        elif find_failed(project.runs, name, point.run_key):
-            failed.append(point)
-        else:
+        earlier = find_earlier(project.runs, point, options)
+        if earlier is None:
             to_do.append(point)
+        elif earlier.record.status == "FINISHED":
+            done.append(point)
+        else:
+            failed.append(point)
     programs = len({point.program_key for point in to_do})
     return Outlook(plan, tuple(done), tuple(failed), tuple(to_do), programs, _seconds(project, plan, to_do))
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from seqexp.execution.contract import Executor
 from seqexp.spec.settings import ExecutionSpec
 from seqexp.store.sweep_dir import own_sweep
+from seqexp.workflows.earlier import SweepOptions
 from seqexp.workflows.executors import make_executor
 from seqexp.workflows.plan import LeftOut, Plan, plan_sweep
 from seqexp.workflows.project import Project
 from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.requests import RunOutcome
-from seqexp.workflows.sweep_driver import Enough, SweepDriver, SweepOptions
+from seqexp.workflows.sweep_driver import Enough, SweepDriver
 
 
 @dataclass

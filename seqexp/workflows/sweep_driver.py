@@ -9,9 +9,10 @@ from pathlib import Path
 
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
 from seqexp.store.local_store import may_hold
-from seqexp.store.run_dir import StoredRun, find_failed, find_finished, note_published, published_as
+from seqexp.store.run_dir import StoredRun, note_published, published_as
 from seqexp.store.sweep_dir import read_plan
 from seqexp.workflows.compute import Computed
+from seqexp.workflows.earlier import SweepOptions, find_earlier
 from seqexp.workflows.executors import RunTask
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.plan import Plan, Point
@@ -25,21 +26,6 @@ from seqexp.workflows.requests import RunOutcome, not_sent
 from seqexp.workflows.run import killed
 
 _PATIENCE = 3.0  # seconds that MLflow is waited for when a sweep is interrupted
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """What of a plan is run.
-
-    Attributes:
-        force: Also what was run before, as new attempts.
-        retry_failed: Also what failed before; what was interrupted is run in any case.
-        fail_fast: No more after the first run that fails.
-    """
-
-    force: bool = False
-    retry_failed: bool = False
-    fail_fast: bool = False
 
 
 class Enough(BaseException):
@@ -70,10 +56,7 @@ class SweepDriver:
 
     def look_up(self, number: int, point: Point) -> Task | None:
         """Return what is to be done for a point, or None where it was done before."""
-        name, runs, options = point.spec.name, self._project.runs, self._options
-        found = None if options.force else find_finished(runs, name, point.run_key)
-        if found is None and not (options.force or options.retry_failed):
-            found = find_failed(runs, name, point.run_key)
+        found = find_earlier(self._project.runs, point, self._options)
         if found is None:
             return Task(number, RunTask(point.spec, point.fingerprint), point.program_key)
         self._done_before.add(number)

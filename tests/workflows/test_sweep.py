@@ -17,12 +17,12 @@ from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import list_runs
 from seqexp.store.sweep_dir import own_sweep
 from seqexp.workflows.dry_run import look_ahead
+from seqexp.workflows.earlier import SweepOptions
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.plan import plan_sweep
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.sweep import SweepResult, run_sweep
-from seqexp.workflows.sweep_driver import SweepOptions
 
 Write = Callable[[str, str], Path]
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "tracking=none"]
@@ -193,10 +193,12 @@ class TestWorkers:
 def test_a_dry_run_says_what_would_be_run(project: Project) -> None:
     words = [*TestAgain.WORDS, "seed=0..3"]
     run_sweep(project, plan_sweep(project, [*TestAgain.WORDS, "seed=0,1"]))
-    outlook = look_ahead(project, plan_sweep(project, words))
+    plan = plan_sweep(project, words)
+    outlook = look_ahead(project, plan, SweepOptions())
     assert [len(points) for points in (outlook.done, outlook.failed, outlook.to_do)] == [2, 0, 2]
     assert outlook.programs == 1
     assert outlook.seconds is not None
+    assert len(look_ahead(project, plan, SweepOptions(force=True)).to_do) == 4
     assert len(list(list_runs(project.runs))) == 2
 
 
