@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,10 @@ from typing import Any
 from seqexp.errors import SeqexpError
 
 Work = Callable[[Any, Callable[[Any], None]], Any]
+
+
+class TaskStopped(BaseException):
+    """Raised in the work, by what it tells through, where the driver wants no more of the task."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,14 @@ class Task:
         number: Names the task in events.
         payload: What the work is called with; it must survive being sent to another process.
         group: Tasks of one group are cheaper on a worker that did another of the group before.
+        files: What the work reads from disk. Where workers stand on other machines, each file is brought there once,
+            and the work is called with ``payload.moved(places)``, a mapping of these paths to where they are there.
     """
 
     number: int
     payload: Any
     group: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ class Broken(Event):
     """It gave no result, and will not be tried again.
 
     Attributes:
-        reason: ``exception``, ``refused`` (an error that the request is to blame for), ``worker_died`` or ``timeout``.
+        reason: ``exception``, ``refused`` (an error that the request is to blame for), ``worker_died``, ``timeout``,
+            or ``stopped`` (the driver asked for it).
         message: In a sentence.
         explanation: All there is to know, such as a traceback.
     """
@@ -80,8 +88,13 @@ class Broken(Event):
     explanation: str = ""
 
 
+Handle = Callable[[Event], Iterable[Task] | None]
+
+
 def broken(task: Task, worker: str, error: BaseException) -> Broken:
     """Return the event of a task whose work raised."""
+    if isinstance(error, TaskStopped):
+        return Broken(task.number, worker, "stopped", "it was stopped")
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, SeqexpError):
         return Broken(task.number, worker, "refused", first, str(error))
@@ -97,13 +110,21 @@ class Executor(ABC):
         """Prepare for so many tasks, without waiting for it: workers may start while the tasks are still made."""
 
     @abstractmethod
-    def run(self, tasks: Sequence[Task], handle: Callable[[Event], None]) -> None:
+    def run(self, tasks: Sequence[Task], handle: Handle) -> None:
         """Run tasks; ``handle`` hears what happens, each task's last event being :class:`Ended` or :class:`Broken`.
 
-        It is called in the caller's thread, one event after another. What it raises ends the run.
+        It is called in the caller's thread, one event after another. The tasks that it returns are run too. What it
+        raises ends the run.
 
         Raises:
             ExecutionError: There are no workers that work.
+        """
+
+    @abstractmethod
+    def stop(self, number: int) -> None:
+        """Let a task that runs end at the next thing it tells, as :class:`Broken` with the reason ``stopped``.
+
+        It may still come to its own end before it hears of it.
         """
 
     @abstractmethod

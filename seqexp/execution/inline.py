@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from seqexp.execution.contract import Ended, Event, Executor, Started, Task, Told, Work, broken
+from seqexp.execution.contract import Ended, Event, Executor, Handle, Started, Task, TaskStopped, Told, Work, broken
 from seqexp.execution.schedule import Schedule
 
 _NAME = "inline"
@@ -15,22 +16,33 @@ class InlineExecutor(Executor):
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._to_stop: set[int] = set()
 
     def start(self, n_tasks: int) -> None:
         """Nothing has to be prepared."""
 
-    def run(self, tasks: Sequence[Task], handle: Callable[[Event], None]) -> None:
+    def run(self, tasks: Sequence[Task], handle: Handle) -> None:
         """Run tasks, those of a group together."""
         schedule = Schedule(tasks)
         while (task := schedule.next_for(_NAME)) is not None:
-            handle(Started(task.number, _NAME))
-            handle(self._run(task, handle))
+            self._to_stop.discard(task.number)
+            schedule.add(handle(Started(task.number, _NAME)))
+            schedule.add(handle(self._run(task, schedule, handle)))
+
+    def stop(self, number: int) -> None:
+        """Note it, for when the task tells something."""
+        self._to_stop.add(number)
 
     def close(self) -> None:
         """Nothing runs on its own."""
 
-    def _run(self, task: Task, handle: Callable[[Event], None]) -> Event:
+    def _run(self, task: Task, schedule: Schedule, handle: Handle) -> Event:
+        def tell(content: Any) -> None:
+            schedule.add(handle(Told(task.number, _NAME, content)))
+            if task.number in self._to_stop:
+                raise TaskStopped
+
         try:
-            return Ended(task.number, _NAME, self._work(task.payload, lambda it: handle(Told(task.number, _NAME, it))))
-        except Exception as error:
+            return Ended(task.number, _NAME, self._work(task.payload, tell))
+        except (Exception, TaskStopped) as error:
             return broken(task, _NAME, error)

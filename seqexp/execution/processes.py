@@ -1,7 +1,7 @@
-"""Run tasks in worker processes on this machine, one task at a time in each.
+"""Run tasks in worker processes on this machine.
 
 Workers are new interpreters (TensorFlow does not survive a fork), started as soon as it is known that there will be
-work. A worker that dies or takes too long is replaced; its task is tried again, a few times at most.
+work.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -21,16 +19,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from seqexp.errors import ExecutionError
-from seqexp.execution.contract import Broken, Event, Executor, Started, Task, Work
-from seqexp.execution.schedule import Schedule
-
-_LOOK = 0.5  # seconds between two looks at the clock, where a task has a time limit
-_MOST_FAILED_STARTS = 3  # workers that end before they are ready
+from seqexp.execution.contract import Event, Task, Work
+from seqexp.execution.pool import Death, Pool, Worker
+from seqexp.execution.worker import READY, STOP
 
 
-class ProcessExecutor(Executor):
-    """Spawned workers, at most as many as there are tasks."""
+class ProcessExecutor(Pool):
+    """Spawned workers, one for each core at most."""
 
     def __init__(
         self,
@@ -50,89 +45,35 @@ class ProcessExecutor(Executor):
             timeout: Seconds that a task may take; None for no limit.
             retries: How often the task of a worker that died is tried again.
         """
+        super().__init__(timeout=timeout, retries=retries)
         self._functions = [_word(function) for function in (work, warm_up) if function is not None]
         self._most = workers or os.cpu_count() or 1
-        self._timeout, self._retries = timeout, retries
         self._scratch: Path | None = None  # the workers' folder of temporary files
-        self._workers: list[_Worker] = []
-        self._failed_starts = 0
-
-    def start(self, n_tasks: int) -> None:
-        """Start workers, without waiting for them."""
-        while len(self._workers) < min(self._most, n_tasks):
-            self._add_worker()
-
-    def run(self, tasks: Sequence[Task], handle: Callable[[Event], None]) -> None:
-        """Give every worker a task as soon as it is free."""
-        schedule, attempts = Schedule(tasks), Counter[int]()
-        self.start(len(tasks))
-        left = len(tasks)
-        while left:
-            for worker in self._workers:
-                if worker.is_ready and worker.task is None and (task := schedule.next_for(worker.name)) is not None:
-                    worker.give(task)
-                    handle(Started(task.number, worker.name))
-            event = self._next_event()
-            if isinstance(event, _Death):
-                event = self._after(event, schedule, attempts)
-            if event is not None:
-                handle(event)
-                left -= event.is_last
 
     def close(self) -> None:
         """Kill the workers and drop what they had begun to write."""
-        for worker in self._workers:
-            worker.kill()
-        self._workers.clear()
+        super().close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
 
-    def _add_worker(self) -> None:
+    def _most_workers(self) -> int:
+        return self._most
+
+    def _make_worker(self) -> Worker:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="seqexp-workers-"))
-        self._workers.append(_Worker(self._functions, self._scratch))
+        return _Process(self._functions, self._scratch)
 
-    def _next_event(self) -> Event | _Death | None:
-        """Look at the clock (before all else: other workers may never be still), then wait for what a worker says."""
-        for worker in self._workers:
-            if self._timeout and worker.task is not None and time.monotonic() - worker.began > self._timeout:
-                return _Death(worker, "timeout", f"it took longer than {self._timeout:g} s (execution.timeout)")
-        for connection in wait([worker.connection for worker in self._workers], self._timeout and _LOOK):
-            worker = next(worker for worker in self._workers if worker.connection is connection)
-            heard = worker.hear()
-            if isinstance(heard, (Event, _Death)):
-                return heard
+    def _listen(self, seconds: float | None) -> tuple[Worker, Event | Death | None] | None:
+        by_connection = {worker.connection: worker for worker in self._workers if isinstance(worker, _Process)}
+        for connection in wait(list(by_connection), seconds):
+            worker = by_connection[connection]  # type: ignore[index]
+            return worker, worker.hear()
         return None
 
-    def _after(self, death: _Death, schedule: Schedule, attempts: Counter[int]) -> Event | None:
-        """Replace a worker that is gone, and say what became of its task, unless it is tried again."""
-        worker, task = death.worker, death.worker.task
-        self._workers.remove(worker)
-        worker.kill()
-        self._failed_starts = 0 if worker.is_ready else self._failed_starts + 1
-        if self._failed_starts >= _MOST_FAILED_STARTS:
-            raise ExecutionError(f"Workers end before they are ready: {death.message}", mend=death.explanation)
-        event = None
-        if task is not None:
-            attempts[task.number] += 1
-            if death.reason == "worker_died" and attempts[task.number] <= self._retries:
-                schedule.again(task)
-            else:
-                event = Broken(task.number, worker.name, death.reason, death.message, death.explanation)
-        if schedule:
-            self._add_worker()
-        return event
 
-
-class _Death:
-    """A worker is gone."""
-
-    def __init__(self, worker: _Worker, reason: str, message: str) -> None:
-        self.worker, self.reason, self.message, self.explanation = worker, reason, message, worker.said()
-
-
-class _Worker:
+class _Process(Worker):
     """A process that works for this one."""
 
     def __init__(self, functions: Sequence[str], scratch: Path) -> None:
@@ -149,38 +90,29 @@ class _Worker:
             start_new_session=True,  # Ctrl-C is for the driver alone
         )
         theirs.close()
-        self.name = str(self._process.pid)
-        self.is_ready = False
-        self.task: Task | None = None
-        self.began = 0.0
+        super().__init__(str(self._process.pid))
 
-    def give(self, task: Task) -> None:
-        """Send a task; if the worker is gone, that is heard next."""
-        self.task, self.began = task, time.monotonic()
+    def send(self, task: Task) -> None:
         with suppress(OSError):
             self.connection.send(task)
 
-    def hear(self) -> Event | _Death | None:
-        """Take what the worker has sent: an event, or its end."""
+    def stop(self) -> None:
+        with suppress(OSError):
+            self.connection.send(STOP)
+
+    def hear(self) -> Event | Death | None:
+        """Take what the worker has sent: an event, that it is ready, or its end."""
         try:
-            heard = self.connection.recv()
+            heard: Event | str = self.connection.recv()
         except (EOFError, OSError):
-            return _Death(self, "worker_died", f"its worker {self._end()}")
-        if heard == "ready":
-            self.is_ready = True
-            return None
-        event: Event = heard
-        if event.is_last:
-            self.task = None
-        return event
+            return Death(self, "worker_died", f"its worker {self._end()}", self.said())
+        return None if isinstance(heard, str) and heard == READY else heard  # type: ignore[return-value]
 
     def said(self) -> str:
-        """Return the end of what the worker wrote to its streams."""
         self._stderr.seek(max(self._stderr.seek(0, os.SEEK_END) - 4000, 0))
         return self._stderr.read().decode(errors="replace")
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
         self._process.kill()
         self._process.wait()
         self.connection.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from seqexp.execution.contract import Task
 
@@ -15,15 +15,19 @@ class Schedule:
     begun; then it helps with the group of which most is left.
     """
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Iterable[Task]) -> None:
         self._waiting: dict[str, deque[Task]] = {}
-        for task in tasks:
-            self._waiting.setdefault(task.group, deque()).append(task)
         self._begun: Counter[str] = Counter()
         self._groups_of: dict[str, list[str]] = {}
+        self.add(tasks)
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def add(self, tasks: Iterable[Task] | None) -> None:
+        """Take more tasks, or none."""
+        for task in tasks or ():
+            self._waiting.setdefault(task.group, deque()).append(task)
 
     def next_for(self, worker: str) -> Task | None:
         """Return the next task for a worker, or None where no more is left."""

@@ -15,8 +15,9 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-from seqexp.execution.contract import Ended, Event, Task, Told, broken
+from seqexp.execution.contract import Ended, Event, Task, TaskStopped, Told, broken
 
+READY, STOP = "ready", "stop"  # what is said besides tasks and events
 _LOOK = 1.0  # seconds between two looks at whether the driver is alive
 
 
@@ -28,20 +29,28 @@ def main() -> None:
         _function(sys.argv[3])()
     work = _function(sys.argv[2])
     try:
-        connection.send("ready")
+        connection.send(READY)
         while (task := connection.recv()) is not None:
-            connection.send(_run(work, task, connection))
+            if task != STOP:  # else it came too late for the task that it meant
+                connection.send(_run(work, task, connection))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the driver is gone
 
 
 def _run(work: Callable[..., Any], task: Task, connection: Connection) -> Event:
     name = str(os.getpid())
+
+    def tell(content: Any) -> None:
+        connection.send(Told(task.number, name, content))
+        if connection.poll():  # while a task runs, nothing else is said to a worker than that it stop
+            connection.recv()
+            raise TaskStopped
+
     try:
-        return Ended(task.number, name, work(task.payload, lambda it: connection.send(Told(task.number, name, it))))
+        return Ended(task.number, name, work(task.payload, tell))
     except (BrokenPipeError, ConnectionResetError):
         raise
-    except Exception as error:
+    except (Exception, TaskStopped) as error:
         return broken(task, name, error)
 
 

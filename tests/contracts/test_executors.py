@@ -108,6 +108,45 @@ class TestEvery:
         for _ in range(2):
             assert len(_last(_events(executor, _tasks({"gives": 1}, {"gives": 2})))) == 2
 
+    def test_tasks_that_the_handler_returns_are_run_too(self, executor: Executor) -> None:
+        ended: list[int] = []
+
+        def handle(event: Event) -> list[Task]:
+            if not isinstance(event, Ended):
+                return []
+            ended.append(event.number)
+            return [Task(event.number + 2, {"gives": 1})] if event.number < 6 else []
+
+        executor.run(_tasks({}, {}), handle)
+        assert sorted(ended) == list(range(8))
+
+    def test_a_task_that_is_stopped_ends_at_what_it_tells_next(self, executor: Executor) -> None:
+        events: list[Event] = []
+
+        def handle(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, Told) and event.number == 0:
+                executor.stop(0)
+
+        began = time.monotonic()
+        executor.run(_tasks({"chats": 60}, {"tells": [1], "gives": 1}, {"tells": [1]}), handle)
+        assert time.monotonic() - began < 30
+        stopped = _last(events)[0]
+        assert isinstance(stopped, Broken)
+        assert stopped.reason == "stopped"
+        assert isinstance(_last(events)[1], Ended)
+        assert isinstance(_last(events)[2], Ended)
+
+    def test_stopping_what_does_not_run_stops_nothing(self, executor: Executor) -> None:
+        def handle(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, Started):
+                executor.stop(99)
+
+        events: list[Event] = []
+        executor.run(_tasks({"tells": [1, 2]}), handle)
+        assert isinstance(_last(events)[0], Ended)
+
     def test_tasks_of_a_group_follow_each_other(self, executor: Executor) -> None:
         events = _events(executor, _tasks(*({} for _ in range(6)), groups="ababab"))
         by_worker: dict[str, str] = {}

@@ -1,0 +1,159 @@
+"""Share tasks out to workers, one at a time to each, whatever the workers are: processes here, or actors elsewhere.
+
+A worker that dies or takes too long is replaced; its task is tried again, a few times at most.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqexp.errors import ExecutionError
+from seqexp.execution.contract import Broken, Event, Executor, Handle, Started, Task
+from seqexp.execution.schedule import Schedule
+
+_LOOK = 0.5  # seconds between two looks at the clock, where a task has a time limit
+_MOST_FAILED_STARTS = 3  # workers that end before they are ready
+
+
+class Worker:
+    """Something that does one task at a time.
+
+    Attributes:
+        name: Tells it from the others.
+        is_ready: Whether it takes tasks.
+        task: What it is at, or None.
+        began: When it was given that.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_ready = False
+        self.task: Task | None = None
+        self.began = 0.0
+
+    def give(self, task: Task) -> None:
+        """Begin a task."""
+        self.task, self.began = task, time.monotonic()
+        self.send(task)
+
+    def send(self, task: Task) -> None:
+        """Have the task done; if the worker is gone, that is heard next."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Have the task end at the next thing that it tells."""
+        raise NotImplementedError
+
+    def said(self) -> str:
+        """Return the end of what it wrote to its streams, as far as that is known."""
+        return ""
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Death:
+    """A worker is gone, or is not to go on."""
+
+    worker: Worker
+    reason: str
+    message: str
+    explanation: str = ""
+
+
+class Pool(Executor):
+    """Workers of one kind, at most as many as there are tasks."""
+
+    def __init__(self, *, timeout: float | None, retries: int) -> None:
+        """Prepare nothing yet.
+
+        Args:
+            timeout: Seconds that a task may take; None for no limit.
+            retries: How often the task of a worker that died is tried again.
+        """
+        self._timeout, self._retries = timeout, retries
+        self._workers: list[Worker] = []
+        self._failed_starts = 0
+
+    @abstractmethod
+    def _most_workers(self) -> int:
+        """Return how many workers there is room for."""
+
+    @abstractmethod
+    def _make_worker(self) -> Worker:
+        """Start a worker, without waiting for it."""
+
+    @abstractmethod
+    def _listen(self, seconds: float | None) -> tuple[Worker, Event | Death | None] | None:
+        """Wait for what any worker says, or for so long: an event, its death, or (None) that it is ready."""
+
+    def start(self, n_tasks: int) -> None:
+        """Start workers, without waiting for them."""
+        while len(self._workers) < min(self._most_workers(), n_tasks):
+            self._workers.append(self._make_worker())
+
+    def run(self, tasks: Sequence[Task], handle: Handle) -> None:
+        """Give every worker a task as soon as it is free."""
+        schedule, attempts = Schedule(tasks), Counter[int]()
+        while schedule or any(worker.task for worker in self._workers):
+            busy = sum(worker.task is not None for worker in self._workers)
+            self.start(busy + len(schedule))
+            for worker in self._workers:
+                if worker.is_ready and worker.task is None and (task := schedule.next_for(worker.name)) is not None:
+                    worker.give(task)
+                    schedule.add(handle(Started(task.number, worker.name)))
+            event = self._next_event(schedule, attempts)
+            if event is not None:
+                schedule.add(handle(event))
+
+    def stop(self, number: int) -> None:
+        """Tell the worker that is at the task, if one is."""
+        for worker in self._workers:
+            if worker.task is not None and worker.task.number == number:
+                worker.stop()
+
+    def close(self) -> None:
+        """Kill the workers."""
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+
+    def _next_event(self, schedule: Schedule, attempts: Counter[int]) -> Event | None:
+        """Look at the clock (before all else: other workers may never be still), then wait for what a worker says."""
+        for worker in self._workers:
+            if self._timeout and worker.task is not None and time.monotonic() - worker.began > self._timeout:
+                message = f"it took longer than {self._timeout:g} s (execution.timeout)"
+                return self._after(Death(worker, "timeout", message, worker.said()), schedule, attempts)
+        heard = self._listen(_LOOK if self._timeout else None)
+        if heard is None:
+            return None
+        worker, event = heard
+        if isinstance(event, Death):
+            return self._after(event, schedule, attempts)
+        if event is None:
+            worker.is_ready, self._failed_starts = True, 0
+        elif event.is_last:
+            worker.task = None
+        return event
+
+    def _after(self, death: Death, schedule: Schedule, attempts: Counter[int]) -> Event | None:
+        """Put a worker away, and say what became of its task, unless it is tried again."""
+        worker, task = death.worker, death.worker.task
+        self._workers.remove(worker)
+        worker.kill()
+        self._failed_starts += not worker.is_ready
+        if self._failed_starts >= _MOST_FAILED_STARTS:
+            raise ExecutionError(f"Workers end before they are ready: {death.message}", mend=death.explanation)
+        if task is None:
+            return None
+        attempts[task.number] += 1
+        if death.reason == "worker_died" and attempts[task.number] <= self._retries:
+            schedule.again(task)
+            return None
+        return Broken(task.number, worker.name, death.reason, death.message, death.explanation)
