@@ -25,6 +25,8 @@ HOMES = {
     "keras": {"models", "training"},
     "tensorflow": {"models", "training"},
     "mlflow": {"store"},
+    "ray": {"execution"},
+    "optuna": {"search"},
     "matplotlib": {"figures"},
     "typer": {"cli"},
     "rich": {"cli"},

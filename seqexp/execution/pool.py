@@ -95,15 +95,14 @@ class Pool(Executor):
 
     def start(self, n_tasks: int) -> None:
         """Start workers, without waiting for them."""
-        while len(self._workers) < min(self._most_workers(), n_tasks):
-            self._workers.append(self._make_worker())
+        self._hire(n_tasks)
 
     def run(self, tasks: Sequence[Task], handle: Handle) -> None:
         """Give every worker a task as soon as it is free."""
         schedule, attempts = Schedule(tasks), Counter[int]()
         while schedule or any(worker.task for worker in self._workers):
             busy = sum(worker.task is not None for worker in self._workers)
-            self.start(busy + len(schedule))
+            self._hire(busy + len(schedule))
             for worker in self._workers:
                 if worker.is_ready and worker.task is None and (task := schedule.next_for(worker.name)) is not None:
                     worker.give(task)
@@ -123,6 +122,10 @@ class Pool(Executor):
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
+
+    def _hire(self, n_tasks: int) -> None:
+        while len(self._workers) < min(self._most_workers(), n_tasks):
+            self._workers.append(self._make_worker())
 
     def _next_event(self, schedule: Schedule, attempts: Counter[int]) -> Event | None:
         """Look at the clock (before all else: other workers may never be still), then wait for what a worker says."""

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import ConfigError
 
 
-def work(payload: dict[str, Any], tell: Callable[[Any], None]) -> Any:
+@dataclass(frozen=True)
+class Reading:
+    """Work that reads a file; one that hides it leaves nothing to the tasks after it."""
+
+    path: str
+    hides: bool = False
+
+    def moved(self, places: Mapping[str, str]) -> Reading:
+        return replace(self, path=places[self.path])
+
+    def read(self) -> tuple[str, str]:
+        content = Path(self.path).read_text()
+        if self.hides and "seqexp-files" not in self.path:
+            Path(self.path).unlink()
+        return content, self.path
+
+
+def work(payload: Any, tell: Callable[[Any], None]) -> Any:
     """Do what the payload says."""
+    if isinstance(payload, Reading):
+        return payload.read()
     for content in payload.get("tells", []):
         tell(content)
     if "raises" in payload:
@@ -34,3 +54,13 @@ def work(payload: dict[str, Any], tell: Callable[[Any], None]) -> Any:
 def refuse_to_start() -> None:
     """Warm up a worker that cannot."""
     raise ImportError("no such thing")
+
+
+def versions() -> dict[str, str]:
+    """Return what is alike everywhere."""
+    return {"python": "3"}
+
+
+def other_versions() -> dict[str, str]:
+    """Return what is alike nowhere."""
+    return {"process": str(os.getpid())}

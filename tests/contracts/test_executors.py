@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,9 +21,27 @@ from seqexp.errors import ExecutionError
 from seqexp.execution.contract import Broken, Ended, Event, Executor, Started, Task, Told
 from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
+from seqexp.execution.ray import RayExecutor
 
 HERE = Path(__file__).parent
 Make = Callable[..., Executor]
+
+
+@contextmanager
+def start_ray(home: Path) -> Iterator[None]:
+    """Start a cluster on this machine, with two cores to give away; its files go to a home of its own."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("PYTHONPATH", str(HERE))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sockets and files that Ray leaves to the collector
+            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            yield
+            ray.shutdown()
+            gc.collect()
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +56,12 @@ def _work() -> Callable[..., object]:
     return work
 
 
-@pytest.fixture(params=["inline", "processes"])
+@pytest.fixture(params=["inline", "processes", "ray"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    made = InlineExecutor(_work()) if request.param == "inline" else ProcessExecutor(_work(), workers=2)
+    if request.param == "ray":
+        made = request.getfixturevalue("on_ray")()
+    else:
+        made = InlineExecutor(_work()) if request.param == "inline" else ProcessExecutor(_work(), workers=2)
     with made:
         yield made
 
@@ -47,6 +72,27 @@ def processes() -> Iterator[Make]:
 
     def make(**options: object) -> Executor:
         made.append(ProcessExecutor(_work(), **{"workers": 2, **options}))
+        return made[-1]
+
+    yield make
+    for executor in made:
+        executor.close()
+
+
+@pytest.fixture(scope="module")
+def _local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with start_ray(tmp_path_factory.mktemp("home")):
+        yield
+
+
+@pytest.fixture
+def on_ray(_local_ray: None) -> Iterator[Make]:
+    from executor_work import versions
+
+    made = []
+
+    def make(**options: object) -> Executor:
+        made.append(RayExecutor(_work(), **{"versions": versions, "workers": 2, **options}))
         return made[-1]
 
     yield make
@@ -235,6 +281,74 @@ class TestProcesses:
         while any(_is_alive(pid) for pid in workers) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not any(_is_alive(pid) for pid in workers)
+
+
+class TestRay:
+    def test_two_workers_share_the_tasks(self, on_ray: Make) -> None:
+        last = _last(_events(on_ray(), _tasks(*({"sleeps": 0.3} for _ in range(6)))))
+        assert len({event.result[1] for event in last.values()}) == 2
+
+    def test_a_task_whose_worker_is_killed_is_tried_again(self, on_ray: Make, tmp_path: Path) -> None:
+        tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})
+        events = _events(on_ray(), tasks)
+        assert _last(events)[0].result[0] == "well"
+        assert [type(event) for event in events if event.number == 0] == [Started, Started, Ended]
+        assert isinstance(_last(events)[1], Ended)
+
+    def test_but_not_for_ever(self, on_ray: Make, tmp_path: Path) -> None:
+        last = _last(_events(on_ray(), _tasks({"dies": str(tmp_path / "f"), "times": 9}, {"gives": 1}, {})))
+        assert last[0].reason == "worker_died"
+        assert (tmp_path / "f").stat().st_size == 2  # Ray itself tries nothing again
+        assert isinstance(last[1], Ended)
+
+    def test_a_task_that_takes_too_long_is_ended(self, on_ray: Make) -> None:
+        last = _last(_events(on_ray(timeout=1.0), _tasks({"sleeps": 60}, {"gives": 1}, {"gives": 2})))
+        assert last[0].reason == "timeout"
+        assert isinstance(last[1], Ended)
+
+    def test_files_are_brought_to_a_machine_that_has_them_not(
+        self, on_ray: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from executor_work import Reading
+
+        executor, file = on_ray(workers=1), tmp_path / "data.csv"
+        file.write_text("a,b")
+        tasks = [Task(number, Reading(str(file)), files=(str(file),)) for number in range(3)]
+        assert [event.result for event in _last(_events(executor, tasks)).values()] == [("a,b", str(file))] * 3
+        moved = [Task(number, Reading(str(file), hides=True), files=(str(file),)) for number in range(3)]
+        for event in _last(_events(executor, moved)).values():
+            content, place = event.result
+            assert content == "a,b"
+            assert (place == str(file)) == (event.number == 0)
+
+    def test_a_machine_with_other_versions_is_refused(self, on_ray: Make) -> None:
+        from executor_work import other_versions
+
+        with pytest.raises(ExecutionError) as caught:
+            _events(on_ray(versions=other_versions), _tasks({}))
+        assert "other versions: process" in str(caught.value)
+
+    def test_workers_that_cannot_start_are_explained(self, on_ray: Make) -> None:
+        from executor_work import refuse_to_start
+
+        with pytest.raises(ExecutionError) as caught:
+            _events(on_ray(warm_up=refuse_to_start), _tasks({}))
+        assert "no such thing" in str(caught.value)
+
+    def test_more_than_the_cluster_has_is_refused(self, on_ray: Make) -> None:
+        with pytest.raises(ExecutionError, match="no room for a run") as caught:
+            _events(on_ray(cpus_per_run=64), _tasks({}))
+        assert caught.value.problems[0].key == "execution.cpus_per_run"
+
+    def test_closing_leaves_nothing_running(self, on_ray: Make) -> None:
+        executor = on_ray()
+        last = _last(_events(executor, _tasks({"sleeps": 0.2}, {"sleeps": 0.2})))
+        executor.close()
+        deadline = time.monotonic() + 10
+        pids = {event.result[1] for event in last.values()}
+        while any(_is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(_is_alive(pid) for pid in pids)
 
 
 def _is_alive(pid: int) -> bool:
