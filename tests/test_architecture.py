@@ -11,10 +11,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "seqexp"
 FLOORS = [
     {"errors"},
-    {"registry", "fingerprint", "assets"},
+    {"registry", "fingerprint", "assets", "extras"},
     {"spec"},
     {"compose", "data", "models", "training", "evaluation", "store", "figures"},
-    {"execution"},
+    {"execution", "search"},
     {"workflows"},
     {"cli"},
 ]

@@ -1,69 +1,87 @@
-"""The progress of runs, on stderr: bars on a terminal, a line for each run elsewhere."""
+"""The progress of runs, on stderr: one live view on a terminal, a line for each run elsewhere."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from seqexp.cli.screen import number as figure
 from seqexp.cli.screen import progress as console
+from seqexp.cli.screen import share
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
+    from seqexp.store.run_dir import StoredRun
     from seqexp.training.watch import EpochEvent
 
 
 class BarReporter(Reporter):
-    """Draws a bar for every run that goes on and, of a sweep, one for all of them."""
+    """Draws a bar for every worker; of a sweep, one for all runs, with the best so far, the pace and the time left."""
 
     def __init__(self) -> None:
         self._total = 1
-        self._begun: set[int] = set()
+        self._over = self._computed = 0
+        self._began = time.monotonic()
+        self._best: tuple[float, str] | None = None  # skill on validation, whose
+        self._titles: dict[int, str] = {}
         self._bars: Progress | None = None
         self._all: TaskID | None = None
-        self._runs: dict[int, TaskID] = {}
+        self._by_worker: dict[str, TaskID] = {}
+        self._by_run: dict[int, TaskID] = {}
 
     def planned(self, total: int) -> None:
         """Draw the bar of the sweep."""
         self._total = total
         if total > 1 and sys.stderr.isatty():
-            self._all = self._live().add_task("runs", total=total, losses="")
+            self._all = self._live().add_task("runs", total=total, note="")
 
     def waiting(self, spec: ExperimentSpec) -> None:
         """Say what is waited for."""
         console().print(f"Another process is running {title_of(spec)}; waiting for it ...", markup=False)
 
-    def started(self, number: int, spec: ExperimentSpec, title: str) -> None:
-        """Begin the bar of a run."""
-        self._begun.add(number)
+    def started(self, number: int, worker: str, spec: ExperimentSpec, title: str) -> None:
+        """Begin the bar of a worker anew; elsewhere than on a terminal, tell of a run that is alone."""
+        self._titles[number] = title
         if not sys.stderr.isatty():
-            count = f"[{len(self._begun)}/{self._total}] " if self._total > 1 else ""
-            console().print(f"{count}{title}", markup=False)
+            if self._total == 1:
+                console().print(title, markup=False)
             return
-        self._drop(number)
-        plain = title.replace("[", "\\[")
-        self._runs[number] = self._live().add_task(plain, total=spec.training.epochs, losses="")
+        plain, epochs, bars = title.replace("[", "\\["), spec.training.epochs, self._live()
+        if worker in self._by_worker:
+            bars.reset(self._by_worker[worker], description=plain, total=epochs, note="")
+        else:
+            self._by_worker[worker] = bars.add_task(plain, total=epochs, note="")
+        self._by_run[number] = self._by_worker[worker]
 
     def epoch(self, number: int, event: EpochEvent) -> None:
-        """Move the bar of a run."""
-        if self._bars is not None and number in self._runs:
+        """Move the bar of the worker."""
+        if self._bars is not None and number in self._by_run:
             names = [name for name in ("train/loss", "val/loss") if name in event.values]
             losses = "  ".join(f"{name} {event.values[name]:.4f}" for name in names)
-            self._bars.update(self._runs[number], completed=event.epoch, losses=losses)
+            self._bars.update(self._by_run[number], completed=event.epoch, note=losses)
 
     def skipped(self, number: int) -> None:
         """Count a run that was done before."""
-        self._begun.add(number)
-        self._advance()
+        self._over += 1
+        self._move()
 
-    def ended(self, number: int) -> None:
-        """Count the run; of several, its bar makes room for others."""
-        self._advance()
-        if self._total > 1:
-            self._drop(number)
+    def ended(self, number: int, stored: StoredRun | None = None) -> None:
+        """Count a run, and tell what came of it."""
+        self._over += 1
+        self._computed += 1
+        if stored is not None:
+            skill = stored.record.metrics.get("val/skill")
+            if skill is not None and (self._best is None or skill > self._best[0]):
+                self._best = skill, self._titles[number]
+            if not sys.stderr.isatty() and self._total > 1:
+                line = f"[{self._over}/{self._total}] {self._titles[number]}: {_result(stored)}"
+                console().print(line, markup=False, soft_wrap=True)
+        self._move()
 
     def closed(self) -> None:
         """Leave the bars as they stand."""
@@ -77,17 +95,32 @@ class BarReporter(Reporter):
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[losses]}"),
+                TextColumn("{task.fields[note]}"),
                 TimeElapsedColumn(),
                 console=console(),
             )
             self._bars.start()
         return self._bars
 
-    def _advance(self) -> None:
+    def _move(self) -> None:
         if self._bars is not None and self._all is not None:
-            self._bars.advance(self._all)
+            self._bars.update(self._all, completed=self._over, note=self._outlook())
 
-    def _drop(self, number: int) -> None:
-        if self._bars is not None and number in self._runs:
-            self._bars.remove_task(self._runs.pop(number))
+    def _outlook(self) -> str:
+        """Return the best so far, the pace, and when the rest will be done at that pace."""
+        if not self._computed:
+            return ""
+        seconds = (time.monotonic() - self._began) / self._computed
+        left = seconds * (self._total - self._over)
+        words = [f"{60 / seconds:.0f} runs/min", f"{left // 60:.0f}:{left % 60:02.0f} left" if left else ""]
+        if self._best is not None:
+            words.insert(0, f"best val skill {share(self._best[0])} ({self._best[1]})".replace("[", "\\["))
+        return "  ".join(filter(None, words))
+
+
+def _result(stored: StoredRun) -> str:
+    record = stored.record
+    if record.status != "FINISHED":
+        return f"{record.status} ({record.error['reason']})"
+    known = [f"{name} {figure(record.metrics[name])}" for name in ("val/mae", "test/mae") if name in record.metrics]
+    return f"{', '.join(known)} in {record.ended - record.started:.1f} s"

@@ -18,11 +18,12 @@ from seqexp.workflows.requests import RunOutcome
 
 if TYPE_CHECKING:
     from seqexp.workflows.dry_run import Outlook
-    from seqexp.workflows.plan import LeftOut
+    from seqexp.workflows.points import LeftOut
+    from seqexp.workflows.search import SearchPlan
     from seqexp.workflows.sweep import SweepResult
 
 _LEAST_NEEDED = ("weights", "time", "epoch", "MASE", "val skill", "RMSE")
-_COLUMNS = ("", "", "val MAE", "val skill", "test MAE", "RMSE", "MASE", "skill", "epoch", "weights", "time")
+_COLUMNS = ("", "", "val", "val skill", "test MAE", "RMSE", "MASE", "skill", "epoch", "weights", "time")
 
 
 def print_run(outcome: RunOutcome, project: Project) -> None:
@@ -45,7 +46,8 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
 def print_sweep(result: SweepResult) -> None:
     """Print the leaderboard of a sweep, what was left out, and what failed."""
     console = results()
-    for block in build_leaderboard(outcome.stored for outcome in result.outcomes):
+    blocks = build_leaderboard((outcome.stored for outcome in result.outcomes), result.select)
+    for block in blocks:
         print_block(block)
         console.print()
     _print_left_out(result.skipped)
@@ -58,17 +60,22 @@ def print_sweep(result: SweepResult) -> None:
             console.print("What failed before was not run again; --retry-failed does that.\n")
     done = sum(outcome.was_done for outcome in result.outcomes)
     ran = len(result.outcomes) - done
+    pruned = sum(outcome.was_pruned for outcome in result.outcomes)
     words = [
         f"{ran} run{'' if ran == 1 else 's'}",
         f"{done} done before" if done else "",
+        f"{pruned} ended early" if pruned else "",
         f"{len(failed)} failed" if failed else "",
     ]
-    console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(result)}")
+    console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(blocks)}")
 
 
 def print_outlook(outlook: Outlook) -> None:
     """Print what a sweep would do."""
     console = results()
+    if outlook.plan.search:
+        _print_search(outlook.plan.search)
+        return
     states = [("to do", outlook.to_do), ("done", outlook.done), ("failed", outlook.failed)]
     rows = [(state, point.run_key, title_of(point.spec), point.label) for state, points in states for point in points]
     console.print(make_table(("", "run", "experiment", "point"), rows, whole=2))
@@ -80,6 +87,20 @@ def print_outlook(outlook: Outlook) -> None:
     programs = f"{outlook.programs} program{'' if outlook.programs == 1 else 's'} to compile"
     about = "" if outlook.seconds is None else f"; about {outlook.seconds:,.0f} s of training, judged by earlier runs"
     console.print(f"{', '.join(words)}; {programs}{about}.")
+
+
+def _print_search(search: SearchPlan) -> None:
+    """Print what a search would choose from."""
+    console, execution = results(), search.execution
+    axes = search.as_values()["axes"]
+    rows = [(key, ", ".join(map(str, axis)) if isinstance(axis, list) else axis) for key, axis in axes.items()]
+    console.print(make_table(("chosen by Optuna", "from"), rows, whole=1))
+    console.print()
+    seeds = f" of {search.repeats} seeds each" if search.repeats > 1 else ""
+    how = f"sampler {execution.sampler}, seed {execution.search_seed}, pruning {execution.pruning}"
+    console.print(
+        f"Up to {execution.trials} trials{seeds}, the lowest {search.example.spec.evaluation.select} sought; {how}."
+    )
 
 
 def _print_left_out(left_out: Sequence[LeftOut]) -> None:
@@ -97,20 +118,26 @@ def _print_left_out(left_out: Sequence[LeftOut]) -> None:
     results().print()
 
 
-def _order(result: SweepResult) -> str:
-    ranked = any("val/mae" in outcome.stored.record.metrics for outcome in result.outcomes)
-    return "Ordered by validation MAE." if ranked else "Without a validation split nothing is ranked."
+def _order(blocks: Sequence[Block]) -> str:
+    ranked = next((block for block in blocks if block.best), None)
+    return f"Ordered by validation {_kind(ranked)}." if ranked else "Without a validation split nothing is ranked."
+
+
+def _kind(block: Block) -> str:
+    """Return the figure that orders a block as a heading names it."""
+    return {"smape": "sMAPE"}.get(kind := block.select.split("/")[1], kind.upper())
 
 
 def print_block(block: Block) -> None:
     """Print one block of the leaderboard."""
     console = results()
     console.print(Text(block.title, style="bold"), soft_wrap=True)
-    cells = [_cells(row) for row in block.rows]
+    cells = [_cells(row, block.select) for row in block.rows]
+    names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
     for dropped in range(len(_LEAST_NEEDED) + 1):  # a narrow terminal shows fewer columns, each of them whole
         shown = [place for place, name in enumerate(_COLUMNS) if name not in _LEAST_NEEDED[:dropped]]
         rows = [[row[place] for place in shown] for row in cells]
-        table = make_table([_COLUMNS[place] for place in shown], rows, numbers=2, whole=len(shown))
+        table = make_table([names[place] for place in shown], rows, numbers=2, whole=len(shown))
         if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
             break
     console.print(table)
@@ -131,12 +158,12 @@ def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
         progress().print(f"[yellow]Warning:[/] {warning}", soft_wrap=True)
 
 
-def _cells(row: Row) -> tuple[object, ...]:
+def _cells(row: Row, select: str) -> tuple[object, ...]:
     style = "" if row.run else "dim"
-    names = ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
+    names = (select, "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
     values = [(share if name.endswith("skill") else number)(row.metrics.get(name)) for name in names]
     for place, name in enumerate(names):
-        if name.endswith("/mae") and name in row.spread:
+        if name in {select, "test/mae"} and name in row.spread:
             values[place] += f" ±{row.spread[name]:.2g}"
     if row.run:
         fit, seconds = row.run.record.fit, row.run.record.timings.get("fit", 0.0)

@@ -136,7 +136,7 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
     except Stopped as stopped:
         stopped.told = result.as_values()
         done = sum(outcome.stored.record.status == "FINISHED" for outcome in result.outcomes)
-        progress().print(f"{done} of {len(plan.points)} runs are done; the same command goes on from there.")
+        progress().print(f"{done} of {plan.size} runs are done; the same command goes on from there.")
         raise
     reports.print_warnings(result.outcomes)
     if json:
@@ -162,7 +162,7 @@ def _look_ahead(project: Project, words: list[str], options: SweepOptions, *, js
 
 
 def _refuse_nothing(plan: Plan) -> None:
-    if not plan.points:
+    if not plan.points and not plan.search:
         raise ConfigError([Problem(point.reason, key=point.label) for point in plan.left_out])
 
 
@@ -172,5 +172,5 @@ def _ui_command() -> str:
 
 
 def _exit_if_failed(outcomes: Sequence[RunOutcome]) -> None:
-    if any(outcome.stored.record.status != "FINISHED" for outcome in outcomes):
+    if any(outcome.has_failed for outcome in outcomes):
         raise typer.Exit(1)

@@ -37,10 +37,17 @@ class Composed:
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Put beside every problem of an error raised in the block where the value of its key came from."""
-        try:
+        with located_at(self.origins):
             yield
-        except SeqexpError as error:
-            raise type(error)(_located(error.problems, self.origins)) from None
+
+
+@contextmanager
+def located_at(origins: Origins) -> Iterator[None]:
+    """Put beside every problem of an error raised in the block where the value of its key came from."""
+    try:
+        yield
+    except SeqexpError as error:
+        raise type(error)(_located(error.problems, origins)) from None
 
 
 class Composer:
@@ -81,6 +88,21 @@ class Composer:
         if broken or spec is None:
             raise ContractBroken(_located(broken, origins))
         return Composed(spec, origins)
+
+    def section(self, name: str, settings: Sequence[Setting]) -> tuple[Any, Origins]:
+        """Compose one section of the config by itself, as a plain tree, and where its values came from.
+
+        Raises:
+            ConfigError: A choice or a key is wrong.
+        """
+        own = [setting for setting in settings if setting.key == name or setting.key.startswith(f"{name}.")]
+        choices, values, problems = choices_of(own, self.groups)
+        files = self.groups.compose(choices)
+        for setting in values:
+            problems += _apply(files.tree, files.origins, setting)
+        if problems:
+            raise ConfigError(_located(problems, files.origins))
+        return files.tree.get(name), files.origins
 
 
 def _apply(tree: Tree, origins: Origins, setting: Setting) -> list[Problem]:

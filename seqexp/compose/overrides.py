@@ -1,7 +1,9 @@
 """Read overrides as a person types them: Hydra's grammar, and forms of our own that no shell takes apart.
 
 ``topology=encoder_decoder`` chooses from a group, ``training.epochs=5`` sets a value. In a sweep, ``timesteps=7,14``,
-``seed=0..9`` (both ends included), ``topology=all`` and Hydra's ``choice()``, ``range()``, ``glob()`` make an axis.
+``seed=0..9`` (both ends included), ``topology=all`` and Hydra's ``choice()``, ``range()``, ``glob()`` make an axis. In
+a search, ``topology.dropout=0.0..0.5``, ``optimizer.learning_rate=log:1e-4..1e-1`` and Hydra's ``interval()`` and
+``tag(log, interval())`` make one without end.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, RangeSweep
 from hydra.errors import HydraException
 
+from seqexp.compose.axes import Axes, Axis, Interval
 from seqexp.compose.groups import GROUPS, ConfigGroups
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.yaml_file import refuse_code
@@ -22,7 +25,8 @@ from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.spec.validate import wants_list
 
 LARGEST_AXIS = 10_000
-_FROM_TO = re.compile(r"(-?\d+)\.\.(-?\d+)")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_FROM_TO = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})")
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Request:
     """What a list of overrides asks for: single values, and axes with several values each."""
 
     settings: list[Setting] = field(default_factory=list)
-    axes: dict[str, list[Any]] = field(default_factory=dict)
+    axes: Axes = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)  # as they were typed, by key
 
 
@@ -44,23 +48,23 @@ def read_overrides(texts: Iterable[str], groups: ConfigGroups) -> Request:
     problems: list[Problem] = []
     for text in texts:
         try:
-            key, values = read_override(text, groups)
+            key, axis = read_override(text, groups)
         except SeqexpError as error:
             problems.extend(error.problems)
             continue
         request.texts[key] = text
-        if len(values) == 1:
-            request.settings.append(Setting(key, values[0], Origin("override", text)))
+        if isinstance(axis, list) and len(axis) == 1:
+            request.settings.append(Setting(key, axis[0], Origin("override", text)))
             request.axes.pop(key, None)
         else:
-            request.axes[key] = values
+            request.axes[key] = axis
     if problems:
         raise ConfigError(problems)
     return request
 
 
-def read_override(text: str, groups: ConfigGroups) -> tuple[str, list[Any]]:
-    """Return the key of an override and its value, or its values where it makes an axis.
+def read_override(text: str, groups: ConfigGroups) -> tuple[str, Axis]:
+    """Return the key of an override and its one value, or what it makes an axis of.
 
     Raises:
         ConfigError: The override cannot be read, or is of a kind that seqexp refuses.
@@ -75,13 +79,15 @@ def read_override(text: str, groups: ConfigGroups) -> tuple[str, list[Any]]:
         raise ConfigError([Problem("this is no override.", mend=mend, where=where)])
     for name in key.split("."):
         refuse_code(name, key, where)
-    return key, axis_values(key, raw, groups, where)
+    return key, read_axis(key, raw, groups, where)
 
 
-def axis_values(key: str, raw: str, groups: ConfigGroups, where: str) -> list[Any]:
-    """Return the values that the text after ``key=`` stands for: one, or several where it makes an axis."""
+def read_axis(key: str, raw: str, groups: ConfigGroups, where: str) -> Axis:
+    """Return what the text after ``key=`` stands for: one value, or what it makes an axis of."""
     if found := _FROM_TO.fullmatch(raw.strip()):
-        first, last = int(found[1]), int(found[2])
+        first, last = _number(found[2]), _number(found[3])
+        if found[1] or not (isinstance(first, int) and isinstance(last, int)):
+            return _interval(first, last, bool(found[1]), key, where)
         step = 1 if last >= first else -1
         return list(range(*_bounded(first, last + step, step, key, where)))
     if key in GROUPS and raw.strip() == "all":
@@ -91,7 +97,7 @@ def axis_values(key: str, raw: str, groups: ConfigGroups, where: str) -> list[An
         return [_plain(override.value())]
     sweep = override.value()
     if isinstance(sweep, IntervalSweep):
-        raise ConfigError([Problem("an interval has no end of values.", key, "Use range(start, stop, step).", where)])
+        return _interval(sweep.start or 0, sweep.end or 0, "log" in sweep.tags, key, where)
     if isinstance(sweep, RangeSweep):
         _bounded(sweep.start or 0, sweep.stop or 0, sweep.step, key, where)
     try:
@@ -158,6 +164,23 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     return value
+
+
+def _number(text: str) -> float:
+    """Return a number, a whole one where it is written as one.
+
+    >>> _number("3"), _number("1e-3"), _number("3.")
+    (3, 0.001, 3.0)
+    """
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
+def _interval(low: float, high: float, log: bool, key: str, where: str) -> Interval:
+    if not low < high:
+        raise ConfigError([Problem(f"this interval ends at {high} and begins at {low}.", key, where=where)])
+    if log and low <= 0:
+        raise ConfigError([Problem(f"a logarithmic interval cannot begin at {low}.", key, where=where)])
+    return Interval(low, high, log)
 
 
 def _bounded(start: float, stop: float, step: float, key: str, where: str) -> tuple[int, int, int]:

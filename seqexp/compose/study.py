@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.assets import shipped_folder
+from seqexp.compose.axes import Axes, Axis
 from seqexp.compose.groups import ConfigGroups
 from seqexp.compose.origin import Setting
-from seqexp.compose.overrides import axis_values
+from seqexp.compose.overrides import read_axis
 from seqexp.compose.workspace import settings_of
 from seqexp.compose.yaml_file import YamlFile, read_yaml
 from seqexp.errors import ConfigError, Problem, located, suggest
 from seqexp.spec.study import StudySpec
 from seqexp.spec.validate import validate_as
-
-Axes = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def read_study(path: Path, groups: ConfigGroups) -> Study:
     return Study(path.stem, spec, list(settings_of(spec.set, file, "study", "set")), grids)
 
 
-def _axes(grid: dict[str, Any], groups: ConfigGroups, file: YamlFile) -> Iterator[tuple[str, list[Any]]]:
+def _axes(grid: dict[str, Any], groups: ConfigGroups, file: YamlFile) -> Iterator[tuple[str, Axis]]:
     for key, value in grid.items():
         where = f"{file.path.name}, sweep"
         if isinstance(value, list):
@@ -74,6 +73,6 @@ def _axes(grid: dict[str, Any], groups: ConfigGroups, file: YamlFile) -> Iterato
                 raise ConfigError([Problem("this axis has no values.", key, where=where)])
             yield key, value
         elif isinstance(value, str):
-            yield key, axis_values(key, value, groups, where)
+            yield key, read_axis(key, value, groups, where)
         else:
             yield key, [value]

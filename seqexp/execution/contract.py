@@ -110,6 +110,14 @@ class Executor(ABC):
         """Prepare for so many tasks, without waiting for it: workers may start while the tasks are still made."""
 
     @abstractmethod
+    def room(self) -> int:
+        """Return how many tasks can run at a time.
+
+        Raises:
+            ExecutionError: That cannot be found out, for a cluster does not answer.
+        """
+
+    @abstractmethod
     def run(self, tasks: Sequence[Task], handle: Handle) -> None:
         """Run tasks; ``handle`` hears what happens, each task's last event being :class:`Ended` or :class:`Broken`.
 

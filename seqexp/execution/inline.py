@@ -21,6 +21,10 @@ class InlineExecutor(Executor):
     def start(self, n_tasks: int) -> None:
         """Nothing has to be prepared."""
 
+    def room(self) -> int:
+        """Return that there is room for one."""
+        return 1
+
     def run(self, tasks: Sequence[Task], handle: Handle) -> None:
         """Run tasks, those of a group together."""
         schedule = Schedule(tasks)

@@ -6,7 +6,7 @@ A worker that dies or takes too long is replaced; its task is tried again, a few
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _LOOK = 0.5  # seconds between two looks at the clock, where a task has a time l
 _MOST_FAILED_STARTS = 3  # workers that end before they are ready
 
 
-class Worker:
+class Worker(ABC):
     """Something that does one task at a time.
 
     Attributes:
@@ -40,21 +40,21 @@ class Worker:
         self.task, self.began = task, time.monotonic()
         self.send(task)
 
+    @abstractmethod
     def send(self, task: Task) -> None:
         """Have the task done; if the worker is gone, that is heard next."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """Have the task end at the next thing that it tells."""
-        raise NotImplementedError
 
     def said(self) -> str:
         """Return the end of what it wrote to its streams, as far as that is known."""
         return ""
 
+    @abstractmethod
     def kill(self) -> None:
         """End it, whatever it does."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,6 @@ class Pool(Executor):
         self._timeout, self._retries = timeout, retries
         self._workers: list[Worker] = []
         self._failed_starts = 0
-
-    @abstractmethod
-    def _most_workers(self) -> int:
-        """Return how many workers there is room for."""
 
     @abstractmethod
     def _make_worker(self) -> Worker:
@@ -124,7 +120,7 @@ class Pool(Executor):
         self._workers.clear()
 
     def _hire(self, n_tasks: int) -> None:
-        while len(self._workers) < min(self._most_workers(), n_tasks):
+        while len(self._workers) < min(self.room(), n_tasks):
             self._workers.append(self._make_worker())
 
     def _next_event(self, schedule: Schedule, attempts: Counter[int]) -> Event | None:

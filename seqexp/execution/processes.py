@@ -57,7 +57,8 @@ class ProcessExecutor(Pool):
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
 
-    def _most_workers(self) -> int:
+    def room(self) -> int:
+        """Return how many workers there may be."""
         return self._most
 
     def _make_worker(self) -> Worker:

@@ -79,7 +79,8 @@ class RayExecutor(Pool):
             ray.shutdown()
             self._is_ours = False
 
-    def _most_workers(self) -> int:
+    def room(self) -> int:
+        """Return how many workers there may be."""
         if not self._most:
             self._connect()
             import ray

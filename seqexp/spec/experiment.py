@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from seqexp.errors import Problem
 from seqexp.spec.base import Frozen, Steps
 from seqexp.spec.data import DataSpec
+from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.parts import PartErrors
-from seqexp.spec.settings import EvaluationSpec, ExecutionSpec, OptimizerSpec, TrackingSpec, TrainingSpec
+from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
 from seqexp.spec.topology import TopologySpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=100)]
@@ -69,12 +70,12 @@ class ExperimentSpec(Frozen):
     def what_affects_the_result(self) -> dict[str, Any]:
         """Return the part of the spec that a run key is made of.
 
-        The name, the tracking, the execution, the number of threads and the path of the data file change nothing in the
-        result (the content of the data enters a run key by its own fingerprint).
+        The name, the tracking, the execution, the number of threads, the figure that runs are ranked by and the path of
+        the data file change nothing in the result (the content of the data enters a run key by its own fingerprint).
         """
         tree = self.as_tree()
         del tree["name"], tree["tracking"], tree["execution"], tree["training"]["threads"]
-        del tree["data"]["path"], tree["data"]["name"]
+        del tree["data"]["path"], tree["data"]["name"], tree["evaluation"]["select"]
         return tree
 
 

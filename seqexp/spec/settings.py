@@ -11,6 +11,8 @@ from seqexp.spec.base import Frozen, Many
 from seqexp.spec.catalogue import arguments_of, known_names
 from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown, with_floats
 
+Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase"]
+DEFAULT_SELECT: Select = "val/mae"
 Stride = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -70,25 +72,10 @@ class TrainingSpec(Frozen):
 
 
 class EvaluationSpec(Frozen):
-    """Which forecasts are scored: one origin every ``stride`` steps."""
+    """Which forecasts are scored, one origin every ``stride`` steps, and by which figure of validation runs rank."""
 
     stride: Stride = 1
-
-
-class ExecutionSpec(Frozen):
-    """Where the runs of a sweep are computed; a run by itself is computed in the process that was asked for it.
-
-    Attributes:
-        executor: ``processes`` (workers on this machine) or ``inline`` (one run after another in the driver).
-        workers: How many; null for as many as there are cores.
-        timeout: Seconds that a run may take; null for no limit.
-        retries: How often the run of a worker that died is tried again.
-    """
-
-    executor: Literal["processes", "inline"] = "processes"
-    workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    select: Select = DEFAULT_SELECT
 
 
 class TrackingSpec(Frozen):

@@ -45,11 +45,12 @@ def _installed(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
                 break
 
 
-def describe_environment(folder: Path) -> dict[str, Any]:
-    """Return versions, machine and the git commit of the folder, if it is in a repository."""
+def describe_environment() -> dict[str, Any]:
+    """Return the versions that a run is made with, and the machine."""
     return {
         "versions": package_versions(),
         "machine": {
+            "name": platform.node(),
             "system": platform.system(),
             "release": platform.release(),
             "architecture": platform.machine(),
@@ -57,7 +58,6 @@ def describe_environment(folder: Path) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         },
-        "git": git_state(folder),
     }
 
 

@@ -14,12 +14,12 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
+from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
 #: Defaults for a person's own machine; whatever is set already stays.
 QUIET = {
@@ -33,84 +33,6 @@ _BATCH = 1000  # metrics in one call; MLflow takes no more
 _LONGEST_PARAM = 6000
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 _READY = "seqexp.published"  # set last: a run without it was interrupted while it was sent
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of one metric, at a step, at its own time (milliseconds since 1970)."""
-
-    name: str
-    value: float
-    step: int
-    time: int
-
-
-@dataclass(frozen=True)
-class Projection:
-    """A run as MLflow shall show it.
-
-    Attributes:
-        experiment: The experiment's name.
-        run_name: What the table of runs shows.
-        identity: Tags that find the run again: run key, attempt, workspace.
-        status: FINISHED, FAILED or KILLED.
-        started: Milliseconds since 1970.
-        ended: The same.
-        params: Flat dotted keys.
-        points: Every metric.
-        tags: All other tags.
-        note: Markdown.
-        files: Files of the run directory -> folder among the artifacts.
-        model: What makes a logged model of the run, or None.
-    """
-
-    experiment: str
-    run_name: str
-    identity: dict[str, str]
-    status: str
-    started: int
-    ended: int
-    params: dict[str, str]
-    points: Sequence[Point]
-    tags: dict[str, str]
-    note: str
-    files: dict[Path, str] = field(default_factory=dict)
-    model: LoggedModel | None = None
-
-
-@dataclass(frozen=True)
-class LoggedModel:
-    """The model of a run: the folder it is loaded from, and the shapes it takes and gives (-1 for the batch)."""
-
-    name: str
-    folder: Path
-    loader_module: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    requirements: list[str]
-
-
-@dataclass(frozen=True)
-class SweepProjection:
-    """A sweep as MLflow shall show it: the parent of the runs that it trained.
-
-    Attributes:
-        experiment: The experiment's name.
-        run_name: What the table of runs shows.
-        identity: Tags that find it again.
-        started: Milliseconds since 1970.
-        params: The swept keys with their values.
-        tags: All other tags.
-        note: Markdown.
-    """
-
-    experiment: str
-    run_name: str
-    identity: dict[str, str]
-    started: int
-    params: dict[str, str]
-    tags: dict[str, str]
-    note: str = ""
 
 
 class MlflowStore:
@@ -139,6 +61,29 @@ class MlflowStore:
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
 
+    def open_run(
+        self, experiment: str, run_name: str, *, started: int, params: dict[str, str], tags: dict[str, str]
+    ) -> str:
+        """Show a run that is being trained, and return its MLflow run id."""
+        with self._explained():
+            experiment_id = self._experiment(experiment)
+            same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("run_key", "workspace"))
+            self._end_left_behind(experiment_id, same, started)
+            made = self._client.create_run(experiment_id, started, tags, run_name)
+            self._log_params(made.info.run_id, params)
+            return str(made.info.run_id)
+
+    def add_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Add metrics to a run."""
+        with self._explained():
+            self._log_points(run_id, points)
+
+    def end_left_behind(self, parent: str, ended: int) -> None:
+        """Say that the runs which a killed process trained under a sweep were killed with it."""
+        with self._explained():
+            experiment_id = self._client.get_run(parent).info.experiment_id
+            self._end_left_behind(experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'", ended)
+
     def publish(self, run: Projection) -> str:
         """Send a run, or what is missing of it, and return its MLflow run id.
 
@@ -152,7 +97,10 @@ class MlflowStore:
             found = self._find(experiment_id, run.identity)
             if found is not None and found.data.tags.get(_READY):
                 return str(found.info.run_id)
-            run_id = found.info.run_id if found is not None else self._create(experiment_id, run)
+            run_id = found.info.run_id if found is not None else run.run_id or self._create(experiment_id, run)
+            if run_id == run.run_id:
+                self._client.update_run(run_id, name=run.run_name)
+                self.set_tags(run_id, _all_tags(run))
             self._fill(run_id, run)
             if run.model is not None and not self._has_model(experiment_id, run_id):
                 self._log_model(experiment_id, run_id, run.model)
@@ -240,25 +188,31 @@ class MlflowStore:
                 return str(again.experiment_id)
             return str(self._client.create_experiment(name, artifact_location=place, tags=_KIND))
 
+    def _end_left_behind(self, experiment_id: str, words: str, ended: int) -> None:
+        for run in self._client.search_runs([experiment_id], f"{words} and attributes.status = 'RUNNING'"):
+            self._client.set_terminated(run.info.run_id, "KILLED", end_time=ended)
+
     def _find(self, experiment_id: str, identity: dict[str, str]) -> Any:
         words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
         found = self._client.search_runs([experiment_id], filter_string=words, max_results=1)
         return found[0] if found else None
 
     def _create(self, experiment_id: str, run: Projection) -> str:
-        tags = {**run.tags, **run.identity, "mlflow.note.content": run.note}
-        created = self._client.create_run(experiment_id, start_time=run.started, tags=tags, run_name=run.run_name)
+        created = self._client.create_run(experiment_id, run.started, _all_tags(run), run.run_name)
         return str(created.info.run_id)
 
     def _fill(self, run_id: str, run: Projection) -> None:
-        from mlflow.entities import Metric
-
         self._log_params(run_id, run.params)
-        metrics = [Metric(point.name, point.value, point.time, point.step) for point in run.points]
-        for first in range(0, len(metrics), _BATCH):
-            self._client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+        self._log_points(run_id, run.points)
         for path, folder in run.files.items():
             self._client.log_artifact(run_id, str(path), folder or None)
+
+    def _log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(point.name, point.value, point.time, point.step) for point in points]
+        for first in range(0, len(metrics), _BATCH):
+            self._client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
 
     def _log_params(self, run_id: str, values: dict[str, str]) -> None:
         from mlflow.entities import Param
@@ -308,6 +262,10 @@ class MlflowStore:
             if local_path(self.uri) and isinstance(error, self._failures[1]):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
             raise StoreError(f"MLflow at {self.uri} does not answer: {reason}{mend}", key="tracking.uri") from None
+
+
+def _all_tags(run: Projection) -> dict[str, str]:
+    return {**run.tags, **run.identity, "mlflow.note.content": run.note}
 
 
 def _rows(table: dict[str, list[Any]]) -> list[list[Any]]:

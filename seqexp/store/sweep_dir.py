@@ -1,6 +1,7 @@
 """Sweep directories: what a sweep was going to do, frozen at its start, and who is at it.
 
-``sweeps/<name>-<sweep key>/`` holds ``plan.json`` and, while a process runs the sweep, a locked ``owner`` file.
+``sweeps/<name>-<sweep key>/`` holds ``plan.json`` and, while a process runs the sweep, a locked ``owner`` file. That
+of a search holds ``study.log``, too, and the points that it chose: ``points.jsonl``, one in each line.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
 
-PLAN, OWNER = "plan.json", "owner"
+PLAN, OWNER, POINTS, STUDY = "plan.json", "owner", "points.jsonl", "study.log"
+_NEEDED = {"name", "key", "question", "points", "left_out"}
 
 
 @contextmanager
@@ -57,6 +59,18 @@ def own_sweep(sweeps: Path, plan: Mapping[str, Any]) -> Iterator[Path]:
             lock.truncate(0)
 
 
+def is_owned(folder: Path) -> bool:
+    """Return whether a process is at a sweep just now."""
+    try:
+        with (folder / OWNER).open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def list_sweeps(sweeps: Path) -> list[Path]:
     """Return the directories of all sweeps, oldest first."""
     return sorted(
@@ -64,19 +78,35 @@ def list_sweeps(sweeps: Path) -> list[Path]:
     )
 
 
+def add_point(folder: Path, point: Mapping[str, Any]) -> None:
+    """Note a point that a search chose."""
+    with (folder / POINTS).open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(dict(point), allow_nan=False)}\n")
+
+
 def read_plan(folder: Path) -> dict[str, Any]:
-    """Read the plan of a sweep.
+    """Read the plan of a sweep, with the points that a search chose so far.
 
     Raises:
         StoreError: It cannot be read.
     """
     try:
         values = json.loads((folder / PLAN).read_text("utf-8"))
-        if not {"name", "key", "question", "points", "left_out"} <= set(values):
+        if not set(values) >= _NEEDED:
             raise ValueError("it is no plan of a sweep")
-        return dict(values)
+        chosen = (folder / POINTS).read_text("utf-8").splitlines() if (folder / POINTS).exists() else []
+        points = {point["run_key"]: point for line in chosen if (point := _whole(line))}
+        return {"select": None, "search": None, **values, "points": [*values["points"], *points.values()]}
     except (OSError, ValueError, TypeError) as error:
         raise StoreError(f"{PLAN} of the sweep {folder.name} cannot be read: {error}") from None
+
+
+def _whole(line: str) -> dict[str, Any] | None:
+    """Return a point; None for a line that a killed process did not end."""
+    with suppress(ValueError):
+        point: dict[str, Any] = json.loads(line)
+        return point
+    return None
 
 
 def _freeze(path: Path, plan: Mapping[str, Any]) -> None:

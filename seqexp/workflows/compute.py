@@ -78,7 +78,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "fit": progress.fit,
             "data": _describe_data(dataset),
             "timings": progress.timings,
-            "environment": describe_environment(Path.cwd()),
+            "environment": describe_environment(),
         }
 
     def failed(reason: str, message: str, explanation: str) -> Computed:

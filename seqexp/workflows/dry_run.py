@@ -8,7 +8,8 @@ from statistics import median
 
 from seqexp.store.run_dir import list_runs
 from seqexp.workflows.earlier import SweepOptions, find_earlier
-from seqexp.workflows.plan import Plan, Point
+from seqexp.workflows.plan import Plan
+from seqexp.workflows.points import Point
 from seqexp.workflows.project import Project
 
 
@@ -41,13 +42,14 @@ class Outlook:
             "failed": [point.label for point in self.failed],
             "to_do": [point.label for point in self.to_do],
             "skipped": [{"point": point.label, "reason": point.reason} for point in self.plan.left_out],
+            "search": self.plan.search.as_values() if self.plan.search else None,
             "programs": self.programs,
             "seconds": self.seconds,
         }
 
 
 def look_ahead(project: Project, plan: Plan, options: SweepOptions) -> Outlook:
-    """Hold a plan against what is there already."""
+    """Hold a plan against what is there already; what a search would choose is not known before."""
     done: list[Point] = []
     failed: list[Point] = []
     to_do: list[Point] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqexp.store.run_dir import StoredRun, find_failed, find_finished
-from seqexp.workflows.plan import Point
+from seqexp.workflows.points import Point
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from seqexp.execution.contract import Executor
 from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
+from seqexp.execution.ray import RayExecutor
+from seqexp.extras import require
+from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.settings import ExecutionSpec
+from seqexp.store.environment import package_versions
 from seqexp.workflows.compute import Computed, Tell, compute_run
+
+_ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on all machines of a cluster
 
 
 @dataclass(frozen=True)
@@ -19,11 +25,38 @@ class RunTask:
     spec: ExperimentSpec
     fingerprint: str
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The data file, if there is one."""
+        return (str(self.spec.data.path),) if self.spec.data.path else ()
+
+    def moved(self, places: Mapping[str, str]) -> RunTask:
+        """Return the same task for a machine on which the files lie elsewhere."""
+        data = self.spec.data.model_copy(update={"path": places[str(self.spec.data.path)]})
+        return replace(self, spec=self.spec.model_copy(update={"data": data}))
+
 
 def make_executor(execution: ExecutionSpec) -> Executor:
-    """Make the executor that a config names; nothing is started yet."""
+    """Make the executor that a config names; nothing is started yet.
+
+    Raises:
+        ExecutionError: It is not installed.
+    """
     if execution.executor == "inline":
         return InlineExecutor(work)
+    if execution.executor == "ray":
+        require("ray", key="execution.executor")
+        return RayExecutor(
+            work,
+            warm_up=warm_up,
+            versions=versions,
+            address=execution.address,
+            workers=execution.workers,
+            cpus_per_run=execution.cpus_per_run,
+            gpus_per_run=execution.gpus_per_run,
+            timeout=execution.timeout,
+            retries=execution.retries,
+        )
     return ProcessExecutor(
         work,
         warm_up=warm_up,
@@ -41,6 +74,11 @@ def work(task: RunTask, tell: Tell) -> Computed:
         message = "the data changed after the sweep was planned; give the command again."
         return Computed("FAILED", {"reason": "data_changed", "message": message}, message)
     return computed
+
+
+def versions() -> dict[str, str]:
+    """Return what must be alike on all machines, for the same run to give the same numbers on each."""
+    return {name: version for name, version in package_versions().items() if name in _ALIKE}
 
 
 def warm_up() -> None:

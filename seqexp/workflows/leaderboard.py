@@ -9,11 +9,13 @@ from typing import Any
 
 from seqexp.compose.tree import leaves
 from seqexp.fingerprint import hash_values
+from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun
 
 _UNTOLD = (
     "tracking",
     "execution",
+    "evaluation.select",
     "topology.contract",
     "topology.layers",
     "data.n_",
@@ -46,7 +48,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """Runs that forecast the same steps of the same data; only these are ranked against each other."""
+    """Runs that forecast the same steps of the same data; only these are ranked against each other.
+
+    Attributes:
+        select: The figure of validation that orders the rows.
+    """
 
     data: str
     targets: tuple[str, ...]
@@ -54,6 +60,12 @@ class Block:
     alignment: str
     windows: dict[str, int]
     rows: tuple[Row, ...]
+    select: str = DEFAULT_SELECT
+
+    @property
+    def best(self) -> StoredRun | None:
+        """The run that ranks first, of several seeds the best of them; None where there is no validation."""
+        return next((row.run for row in self.rows if row.rank == 1), None)
 
     @property
     def title(self) -> str:
@@ -66,16 +78,23 @@ class Block:
         return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} windows)"
 
 
-def build_leaderboard(runs: Iterable[StoredRun]) -> list[Block]:
-    """Sort finished runs into blocks, each ordered by its validation MAE, baselines in their place among the runs.
+def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> list[Block]:
+    """Sort finished runs into blocks, each ordered by a figure of validation, baselines in their place among the runs.
 
     Test figures stand beside and order nothing. Of several attempts at one run the last counts.
+
+    Args:
+        runs: Of any kind.
+        select: The figure of validation; None for what the runs of a block agree on.
     """
     latest = {run.record.run_key: run for run in runs if run.record.status == "FINISHED"}
     grouped: dict[tuple[Any, ...], list[StoredRun]] = {}
     for run in latest.values():
         grouped.setdefault(_block_key(run), []).append(run)
-    return [_block(members) for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])]
+    return [
+        _block(members, select or _select_of(members))
+        for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])
+    ]
 
 
 def _block_key(run: StoredRun) -> tuple[Any, ...]:
@@ -92,21 +111,26 @@ def _block_key(run: StoredRun) -> tuple[Any, ...]:
     )
 
 
-def _block(members: Sequence[StoredRun]) -> Block:
+def _block(members: Sequence[StoredRun], select: str) -> Block:
     alike = _but_for_the_seed(members)
     untold = (*_UNTOLD, "seed") if len(alike) < len(members) else _UNTOLD
     labels = _labels([runs[0] for runs in alike], untold)
-    ranked = all("val/mae" in run.record.metrics for run in members)
-    rows = sorted((_row(runs, label) for runs, label in zip(alike, labels, strict=True)), key=_sort_key)
+    ranked = all(select in run.record.metrics for run in members)
+
+    def order(row: Row) -> tuple[float, bool, str]:
+        return row.metrics.get(select, float("inf")), row.run is None, row.label
+
+    rows = sorted((_row(runs, label, select) for runs, label in zip(alike, labels, strict=True)), key=order)
     rows = [replace(row, rank=rank if ranked else None) for rank, row in enumerate(rows, start=1)]
     rows += _baseline_rows(members)
-    rows.sort(key=_sort_key)
+    rows.sort(key=order)
     name, targets, output_length, alignment, *_ = _block_key(members[0])
-    return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows))
+    return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows), select)
 
 
-def _sort_key(row: Row) -> tuple[float, bool, str]:
-    return row.metrics.get("val/mae", float("inf")), row.run is None, row.label
+def _select_of(members: Sequence[StoredRun]) -> str:
+    asked = {run.spec["evaluation"].get("select", DEFAULT_SELECT) for run in members}
+    return asked.pop() if len(asked) == 1 else DEFAULT_SELECT
 
 
 def _but_for_the_seed(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
@@ -114,12 +138,13 @@ def _but_for_the_seed(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
     found: dict[str, list[StoredRun]] = {}
     for run in members:
         spec = {key: value for key, value in run.spec.items() if key not in {"seed", "name", "tracking", "execution"}}
+        spec["evaluation"] = {key: value for key, value in run.spec["evaluation"].items() if key != "select"}
         found.setdefault(hash_values(spec), []).append(run)
     return list(found.values())
 
 
-def _row(runs: Sequence[StoredRun], label: str) -> Row:
-    best = min(runs, key=lambda run: run.record.metrics.get("val/mae", float("inf")))
+def _row(runs: Sequence[StoredRun], label: str, select: str) -> Row:
+    best = min(runs, key=lambda run: run.record.metrics.get(select, float("inf")))
     if len(runs) == 1:
         return Row(label, best.record.metrics, run=best)
     names = [name for name in best.record.metrics if all(name in run.record.metrics for run in runs)]

@@ -8,57 +8,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqexp.compose.composer import Composed, ContractBroken
+from seqexp.compose.axes import Axes, Interval
 from seqexp.compose.origin import Origin, Setting
-from seqexp.compose.study import Axes, Study, find_study, read_study, study_names
+from seqexp.compose.study import Study, find_study, read_study, study_names
 from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.fingerprint import hash_values, short_key
-from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.settings import ExecutionSpec
-from seqexp.workflows.identity import program_key_of, run_key_of, title_of
+from seqexp.search.draw import draw
+from seqexp.spec.execution import ExecutionSpec
+from seqexp.workflows.points import LeftOut, Point, PointMaker
 from seqexp.workflows.project import Project
+from seqexp.workflows.search import SearchPlan, plan_search
 
 MOST_POINTS = 10_000
+REPEATED = ("seed",)  # axes that a search does not choose from: every combination is run with all of their values
+_MOST_DRAWS = 20  # for each trial of a random search: a topology may refuse most combinations
 _MOST_MISTAKES = 20
-
-
-@dataclass(frozen=True)
-class Point:
-    """One run of a sweep.
-
-    Attributes:
-        label: What sets it apart.
-        composed: Its spec, and where the values came from.
-        run_key: The fingerprint of what affects its result, the content of the data among it.
-        program_key: Shared by the runs that can share a compiled program.
-        fingerprint: That of the content of the data.
-    """
-
-    label: str
-    composed: Composed
-    run_key: str = ""
-    program_key: str = ""
-    fingerprint: str = ""
-
-    @property
-    def spec(self) -> ExperimentSpec:
-        """What is run."""
-        return self.composed.spec
-
-    @property
-    def title(self) -> str:
-        """A readable name, with what the sweep varies besides topology, lengths and seed."""
-        told = ("topology=", "timesteps=", "output_length=", "seed=")
-        varied = [word for word in self.label.split() if "=" in word and not word.startswith(told)]
-        return " ".join([title_of(self.spec), *varied])
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A point that is not run, and why."""
-
-    label: str
-    reason: str
+_ALIKE = {
+    "execution": "all runs of a sweep are computed in one place.",
+    "evaluation.select": "all runs of a sweep are ranked by one figure.",
+}
 
 
 @dataclass(frozen=True)
@@ -68,24 +36,34 @@ class Plan:
     Attributes:
         name: The study's name, or that of the experiment.
         question: The study's question, or an empty text.
-        points: What is run, in order.
+        execution: How it is executed.
+        points: What is run, in order; of a search, what was tried so far.
         left_out: What is not, with the reason.
+        search: What the points are chosen from, where what the first ones give decides on the others.
     """
 
     name: str
     question: str = ""
+    execution: ExecutionSpec = field(default_factory=ExecutionSpec)
     points: list[Point] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    search: SearchPlan | None = None
 
     @property
     def key(self) -> str:
-        """The fingerprint of the sweep: that of its runs, in whatever order."""
-        return short_key(sorted(point.run_key for point in self.points))
+        """The fingerprint of the sweep: that of its runs, in whatever order, or of what a search chooses from."""
+        return self.search.key if self.search else short_key(sorted(point.run_key for point in self.points))
 
     @property
-    def execution(self) -> ExecutionSpec:
-        """Where its runs are computed; the same for all."""
-        return self.points[0].spec.execution if self.points else ExecutionSpec()
+    def size(self) -> int:
+        """How many runs there are, of a search at most."""
+        return self.search.execution.trials * self.search.repeats if self.search else len(self.points)
+
+    @property
+    def select(self) -> str | None:
+        """The figure of validation that its runs are ranked by."""
+        example = self.search.example if self.search else next(iter(self.points), None)
+        return example.spec.evaluation.select if example else None
 
     def as_values(self) -> dict[str, Any]:
         """Return the plan as plain values, whole: what it says does not change with the YAML it was made from."""
@@ -93,9 +71,9 @@ class Plan:
             "name": self.name,
             "key": self.key,
             "question": self.question,
-            "points": [
-                {"label": point.label, "run_key": point.run_key, "spec": point.spec.as_tree()} for point in self.points
-            ],
+            "select": self.select,
+            "search": self.search.as_values() if self.search else None,
+            "points": [point.as_values() for point in self.points],
             "left_out": [{"label": point.label, "reason": point.reason} for point in self.left_out],
         }
 
@@ -120,35 +98,46 @@ def plan_sweep(
     request = project.request(overrides)
     grids = study.grids if study else [{}]
     fixed = {setting.key for setting in request.settings}
-    grids = [{**{key: values for key, values in grid.items() if key not in fixed}, **request.axes} for grid in grids]
-    _check_axes(grids)
-    base = _study_settings(study)
-    plan = Plan(study.name if study else "", study.spec.question if study else "")
-    seen: dict[str, str] = {}
+    grids = [{**{key: axis for key, axis in grid.items() if key not in fixed}, **request.axes} for grid in grids]
+    below = _study_settings(study)
+    execution = project.execution([*below, *request.settings])
+    _check_axes(grids, execution)
+    maker = PointMaker(project, below, request.settings)
+    plan = Plan(study.name if study else "", study.spec.question if study else "", execution)
+    if execution.search == "optuna":
+        search = plan_search(maker, grids, execution, REPEATED)
+        if on_first is not None:
+            on_first(execution, execution.trials * search.repeats)
+        return replace(plan, search=search, name=search.example.spec.name)
     mistakes: dict[tuple[tuple[str, str], ...], SeqexpError] = {}
-    for axis_settings in itertools.chain.from_iterable(map(_points, grids)):
-        label = " ".join(setting.origin.text for setting in axis_settings) or "the one run"
-        try:
-            composed = project.compose([*base, *axis_settings, *request.settings])
-        except ContractBroken as broken:
-            plan.left_out.append(LeftOut(label, broken.problems[0].message))
-            continue
-        except ConfigError as error:
-            mistakes.setdefault(tuple(_told(error)), _at_point(error, label))
-            if len(mistakes) >= _MOST_MISTAKES:
+    seen: dict[str, str] = {}
+    for candidates, most in _candidates(grids, execution):
+        accepted = 0
+        for candidate in candidates:
+            before = len(plan.points)
+            for values in candidate:
+                try:
+                    made = maker.make(values)
+                except ConfigError as error:
+                    mistakes.setdefault(tuple(_told(error)), error)
+                    continue
+                if isinstance(made, LeftOut):
+                    plan.left_out.append(made)
+                    continue
+                identity = hash_values(made.spec.as_tree())
+                if identity in seen:
+                    plan.left_out.append(LeftOut(made.label, f"it is the same run as {seen[identity]}"))
+                    continue
+                seen[identity] = made.label
+                plan.points.append(made)
+                if on_first is not None and len(plan.points) == 1:
+                    on_first(execution, _size(grids, execution))
+            accepted += len(plan.points) > before
+            if accepted == most or len(mistakes) >= _MOST_MISTAKES:
                 break
-            continue
-        identity = hash_values(composed.spec.as_tree())
-        if identity in seen:
-            plan.left_out.append(LeftOut(label, f"it is the same run as {seen[identity]}"))
-            continue
-        seen[identity] = label
-        plan.points.append(Point(label, composed))
-        if on_first is not None and len(plan.points) == 1:
-            on_first(composed.spec.execution, _size(grids))
     if mistakes:
         raise ConfigError(_all_of(mistakes.values()))
-    points = list(_with_keys(plan.points))
+    points = [maker.identify(point) for point in plan.points]
     return replace(plan, points=points, name=points[0].spec.name if points else plan.name)
 
 
@@ -167,55 +156,52 @@ def _study_settings(study: Study | None) -> list[Setting]:
     return [Setting("name", study.name, Origin("study", text=study.name)), *study.settings]
 
 
-def _points(grid: Axes) -> Iterator[list[Setting]]:
-    for values in itertools.product(*grid.values()):
-        yield [
-            Setting(key, value, Origin("axis", f"{key}={_short(value)}"))
-            for key, value in zip(grid, values, strict=True)
-        ]
+def _candidates(
+    grids: Sequence[Axes], execution: ExecutionSpec
+) -> Iterator[tuple[Iterable[list[dict[str, Any]]], int | None]]:
+    """Yield for each grid what may be run, as groups that count as one, and how many of the groups are wanted."""
+    for grid in grids:
+        if execution.search == "grid":
+            yield ([values] for values in _product(grid)), None
+        else:
+            chosen = {key: axis for key, axis in grid.items() if key not in REPEATED}
+            repeated = list(_product({key: axis for key, axis in grid.items() if key in REPEATED}))
+            draws = itertools.islice(draw(chosen, execution.search_seed), _MOST_DRAWS * execution.trials)
+            yield ([{**values, **more} for more in repeated] for values in draws), execution.trials
 
 
-def _short(value: Any) -> str:
-    return str(value).replace(" ", "").replace("'", "") if isinstance(value, (list, dict)) else str(value)
+def _product(grid: Axes) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*grid.values()):  # type: ignore[arg-type]
+        yield dict(zip(grid, values, strict=True))
 
 
-def _size(grids: Sequence[Axes]) -> int:
-    return sum(math.prod(len(values) for values in grid.values()) for grid in grids)
+def _size(grids: Sequence[Axes], execution: ExecutionSpec) -> int:
+    """Return how many points there are at most."""
+    total = 0
+    for grid in grids:
+        ends = {key: math.inf if isinstance(axis, Interval) else len(axis) for key, axis in grid.items()}
+        repeats = math.prod(size for key, size in ends.items() if key in REPEATED)
+        chosen = math.prod(size for key, size in ends.items() if key not in REPEATED)
+        total += int(repeats * (chosen if execution.search == "grid" else min(chosen, execution.trials)))
+    return total
 
 
-def _check_axes(grids: Sequence[Axes]) -> None:
-    total = _size(grids)
+def _check_axes(grids: Sequence[Axes], execution: ExecutionSpec) -> None:
+    for key, axis in itertools.chain.from_iterable(grid.items() for grid in grids):
+        for fixed, why in _ALIKE.items():
+            if key == fixed or key.startswith(f"{fixed}."):
+                raise ConfigError(why, key=key, mend="Give it one value.")
+        if isinstance(axis, Interval) and (execution.search == "grid" or key in REPEATED):
+            mend = f"Use {key}=range(start,stop,step), or draw from it: execution.search=random execution.trials=20."
+            raise ConfigError(f"the interval {axis} has no end of values.", key=key, mend=mend)
+    total = _size(grids, execution)
     if total > MOST_POINTS:
-        sizes = " x ".join(f"{key} ({len(values)})" for grid in grids for key, values in grid.items())
+        lists = ((key, axis) for grid in grids for key, axis in grid.items() if isinstance(axis, list))
+        sizes = " x ".join(f"{key} ({len(axis)})" for key, axis in lists)
         raise ConfigError(
-            f"The sweep has {total:,} points ({sizes}); the most is {MOST_POINTS:,}.", mend="Shorten an axis."
+            f"The sweep has {total:,} points ({sizes}); the most is {MOST_POINTS:,}.",
+            mend="Shorten an axis, or draw some of them: execution.search=random execution.trials=100.",
         )
-    for key in itertools.chain.from_iterable(grids):
-        if key.split(".")[0] == "execution":
-            raise ConfigError("all runs of a sweep are computed in one place.", key=key, mend="Give it one value.")
-
-
-def _with_keys(points: Sequence[Point]) -> Iterator[Point]:
-    """Find out before the first run whether the data carry every point, and what each is called."""
-    from seqexp.data.dataset import prepare_dataset
-
-    known: dict[str, tuple[str, int]] = {}
-    for point in points:
-        spec = point.spec
-        needs = {key: value for key, value in spec.as_tree().items() if key in {"data", "timesteps", "output_length"}}
-        identity = hash_values(
-            {**needs, "alignment": spec.topology.contract.alignment, "stride": spec.evaluation.stride}
-        )
-        if identity not in known:
-            try:
-                with point.composed.explained():
-                    series = prepare_dataset(spec).series
-            except SeqexpError as error:
-                raise _at_point(error, point.label) from None
-            known[identity] = series.fingerprint, len(series)
-        fingerprint, rows = known[identity]
-        run_key, program_key = run_key_of(spec, fingerprint), program_key_of(spec, rows)
-        yield replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint)
 
 
 def _told(error: SeqexpError) -> Iterator[tuple[str, str]]:
@@ -229,10 +215,3 @@ def _all_of(errors: Iterable[SeqexpError]) -> list[Problem]:
         for problem in error.problems:
             found.setdefault((problem.key, problem.message), problem)
     return list(found.values())
-
-
-def _at_point(error: SeqexpError, label: str) -> SeqexpError:
-    """Say at which point of the sweep an error stands, beside where its value came from."""
-    return type(error)(
-        [replace(problem, where=", ".join(filter(None, (problem.where, f"at {label}")))) for problem in error.problems]
-    )

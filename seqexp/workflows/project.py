@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.assets import shipped_folder
-from seqexp.compose.composer import Composed, Composer
+from seqexp.compose.axes import Axis, Interval
+from seqexp.compose.composer import Composed, Composer, located_at
 from seqexp.compose.groups import ConfigGroups
 from seqexp.compose.origin import Setting
 from seqexp.compose.overrides import Request, read_overrides
 from seqexp.compose.workspace import find_workspace, workspace_settings
 from seqexp.errors import ConfigError, Problem
 from seqexp.spec.data import DataSpec
+from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.validate import validate_as
 
 
@@ -47,6 +49,16 @@ class Project:
         """Compose one experiment on top of the workspace's defaults."""
         return self._composer.compose([*self.defaults, *settings])
 
+    def execution(self, settings: Sequence[Setting]) -> ExecutionSpec:
+        """Return how a sweep with these settings is executed.
+
+        Raises:
+            ConfigError: The section ``execution`` is wrong.
+        """
+        tree, origins = self._composer.section("execution", [*self.defaults, *settings])
+        with located_at(origins):
+            return validate_as(ExecutionSpec, tree or {}, "execution")
+
     def compose_one(self, overrides: Sequence[str]) -> Composed:
         """Compose the one experiment that overrides describe.
 
@@ -57,10 +69,8 @@ class Project:
         if request.axes:
             mend = "Use seqexp sweep for several values."
             problems = [
-                Problem(
-                    f"has {len(values)} values, and one run takes one.", key, mend, f"override {request.texts[key]}"
-                )
-                for key, values in request.axes.items()
+                Problem(f"{_many(axis)}, and one run takes one value.", key, mend, f"override {request.texts[key]}")
+                for key, axis in request.axes.items()
             ]
             raise ConfigError(problems)
         return self.compose(request.settings)
@@ -83,6 +93,10 @@ def open_project(workspace: str | Path | None = None, config_dir: str | Path | N
     if own.is_dir() and own.resolve() != shipped_folder("conf").resolve():
         folders.append(own)
     return Project(folder, ConfigGroups(folders), workspace_settings(folder))
+
+
+def _many(axis: Axis) -> str:
+    return "is an interval" if isinstance(axis, Interval) else f"has {len(axis)} values"
 
 
 def _count_features(data: dict[str, Any]) -> int:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqexp.compose.tree import leaves
+from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import TrackingSpec
 from seqexp.store.environment import installed_requirements
 from seqexp.store.local_store import may_hold
-from seqexp.store.mlflow_store import LoggedModel, MlflowStore, Point, Projection
+from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.projection import LoggedModel, Point, Projection
 from seqexp.store.run_dir import (
     FIGURE,
     FORECASTS,
@@ -27,6 +31,7 @@ from seqexp.store.run_dir import (
     note_published,
     published_as,
 )
+from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
 
 LOADER = "seqexp.workflows.serving"
@@ -49,6 +54,14 @@ def workspace_tag(workspace: Path) -> str:
     return hashlib.sha256(str(workspace).encode()).hexdigest()[:12]
 
 
+@dataclass
+class Shown:
+    """What MLflow shows already of a run that is not published yet: its id there, and so many of its epochs."""
+
+    run_id: str = ""
+    epochs: int = 0
+
+
 class Publisher:
     """Shows runs in one MLflow store, which is opened when the first run is sent."""
 
@@ -68,8 +81,36 @@ class Publisher:
             self._store = MlflowStore(self.uri, self.workspace / "mlartifacts")
         return self._store
 
-    def publish(self, run: StoredRun, *, with_model: bool, tags: dict[str, str] | None = None) -> str:
+    def open_run(self, spec: ExperimentSpec, run_key: str, began: float, tags: dict[str, str]) -> str:
+        """Show a run as running, and return its MLflow run id."""
+        tree = spec.as_tree()
+        return self.store.open_run(
+            spec.name,
+            f"{title_of(spec)} {run_key[:6]}",
+            started=_ms(began),
+            params=_params(tree),
+            tags={
+                "run_key": run_key,
+                "workspace": workspace_tag(self.workspace),
+                **tags,
+                **_description(tree),
+            },
+        )
+
+    def add_epochs(self, run_id: str, rows: Sequence[Mapping[str, float]]) -> None:
+        """Show more epochs of a run that is running."""
+        self.store.add_points(run_id, list(_epoch_points(rows)))
+
+    def publish(
+        self, run: StoredRun, *, with_model: bool, tags: dict[str, str] | None = None, shown: Shown | None = None
+    ) -> str:
         """Show a run and return its MLflow run id; one that is shown already is left alone.
+
+        Args:
+            run: What to show.
+            with_model: Whether its model is logged too.
+            tags: Besides those that a run has by itself.
+            shown: What was shown of it while it trained.
 
         Raises:
             StoreError: The store cannot be reached; the run directory is complete all the same.
@@ -77,7 +118,7 @@ class Publisher:
         if (known := published_as(run.path).get(self.uri)) and may_hold(self.uri, known):
             return known
         with _model_of(run, with_model) as model:
-            run_id = self.store.publish(_projection(run, self.workspace, model, tags or {}))
+            run_id = self.store.publish(_projection(run, self.workspace, model, tags or {}, shown or Shown()))
         note_published(run.path, self.uri, run_id)
         return run_id
 
@@ -88,10 +129,12 @@ class Publisher:
                 self.store.add_model(run.record.name, published_as(run.path)[self.uri], model)
 
 
-def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags: dict[str, str]) -> Projection:
+def _projection(
+    run: StoredRun, workspace: Path, model: LoggedModel | None, tags: dict[str, str], shown: Shown
+) -> Projection:
     record, spec = run.record, run.spec
     git = record.environment.get("git", {})
-    extra = {"topology": spec["topology"]["name"], "data": spec["data"]["name"]}
+    extra = _description(spec)
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if "engine" in record.fit:
@@ -111,22 +154,36 @@ def _projection(run: StoredRun, workspace: Path, model: LoggedModel | None, tags
         status=record.status,
         started=_ms(record.started),
         ended=_ms(record.ended),
-        params={
-            _plain_key(key): str(value) for key, value in leaves(spec) if not key.startswith(("tracking", "execution"))
-        },
-        points=list(_points(run)),
-        tags={**spec["tracking"]["tags"], **tags, **extra, "mlflow.source.name": "seqexp"},
+        params=_params(spec),
+        points=list(_points(run, shown.epochs)),
+        tags={**tags, **extra},
         note=_note(run, spec),
         files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()},
         model=model,
+        run_id=shown.run_id,
     )
 
 
-def _points(run: StoredRun) -> Iterator[Point]:
-    for row in run.history:
+def _params(spec: Mapping[str, Any]) -> dict[str, str]:
+    shown = ((key, value) for key, value in leaves(dict(spec)) if not key.startswith(("tracking", "execution")))
+    return {_plain_key(key): str(value) for key, value in shown}
+
+
+def _description(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags by which runs are told apart in a table."""
+    tags = {"topology": spec["topology"]["name"], "data": spec["data"]["name"], "mlflow.source.name": "seqexp"}
+    return {**spec["tracking"]["tags"], **tags}
+
+
+def _epoch_points(rows: Iterable[Mapping[str, float]]) -> Iterator[Point]:
+    for row in rows:
         for name, value in row.items():
-            if name not in _HISTORY_ONLY and value == value and abs(value) != float("inf"):
+            if name not in _HISTORY_ONLY and math.isfinite(value):
                 yield Point(name, value, int(row["epoch"]), _ms(row["time"]))
+
+
+def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
+    yield from _epoch_points(row for row in run.history if row["epoch"] > shown_epochs)
     ended = _ms(run.record.ended)
     for name, value in {**run.record.metrics, **run.record.baselines}.items():
         yield Point(name, value, 0, ended)

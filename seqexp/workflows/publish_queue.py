@@ -7,6 +7,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
+PATIENCE = 3.0  # seconds that MLflow is waited for when work is interrupted
 Publish = Callable[[], Any]
 
 

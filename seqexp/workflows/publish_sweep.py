@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from seqexp.store.mlflow_store import SweepProjection
+from seqexp.store.projection import SweepProjection
 from seqexp.workflows.leaderboard import Block, build_leaderboard
 from seqexp.workflows.publish import Publisher, workspace_tag
 from seqexp.workflows.requests import RunOutcome
@@ -34,29 +34,31 @@ class SweepPublisher:
     def open(self) -> str:
         """Show it as running, if it is not yet, and return the MLflow run id of the parent."""
         if self._run_id is None:
-            self._run_id = self._publisher.store.open_sweep(self._projection())
+            store = self._publisher.store
+            self._run_id = store.open_sweep(self._projection())
+            store.end_left_behind(self._run_id, int(time.time() * 1000))
         return self._run_id
 
-    def close(self, outcomes: Sequence[RunOutcome], status: str) -> None:
+    def close(self, outcomes: Sequence[RunOutcome], status: str, select: str | None = None) -> None:
         """Say how it ended; give every run that was there before the tag of the sweep.
 
         Args:
             outcomes: Every run, with its MLflow run id as far as it has one.
             status: FINISHED, FAILED or KILLED.
+            select: The figure of validation that orders them; None for what they agree on.
         """
         run_id, store = self.open(), self._publisher.store
         for outcome in outcomes:
             if outcome.was_done and outcome.mlflow_run_id:
                 store.set_tags(outcome.mlflow_run_id, sweep_tag(self._plan))
-        blocks = build_leaderboard(outcome.stored for outcome in outcomes)
+        blocks = build_leaderboard((outcome.stored for outcome in outcomes), select)
         shown_as = {outcome.stored.path: outcome.mlflow_run_id for outcome in outcomes}
         tags, metrics = {}, self._counts(outcomes)
         for block in blocks:
-            best = next((row.run for row in block.rows if row.rank == 1 and row.run), None)
-            if best is not None:
+            if (best := block.best) is not None:
                 name = f"best.{block.output_length}.{block.alignment}"
                 tags[name] = shown_as.get(best.path) or best.record.run_key
-                metrics[f"{name}/val/mae".replace(".", "/")] = best.record.metrics["val/mae"]
+                metrics[f"{name}/{block.select}".replace(".", "/")] = best.record.metrics[block.select]
         store.close_sweep(
             run_id,
             status,
@@ -79,13 +81,25 @@ class SweepPublisher:
         )
 
     def _counts(self, outcomes: Sequence[RunOutcome]) -> dict[str, float]:
-        failed = sum(outcome.stored.record.status != "FINISHED" for outcome in outcomes)
+        failed = sum(outcome.has_failed for outcome in outcomes)
+        pruned = sum(outcome.was_pruned for outcome in outcomes)
         left_out = len(self._plan["left_out"])
-        return {"runs/planned": len(self._plan["points"]), "runs/failed": failed, "runs/left_out": left_out}
+        counts: dict[str, float] = {
+            "runs/planned": len(self._plan["points"]),
+            "runs/failed": failed,
+            "runs/left_out": left_out,
+        }
+        return {**counts, "runs/pruned": pruned} if self._plan["search"] else counts
 
 
 def _axes(plan: FrozenPlan) -> dict[str, str]:
-    """Return the swept keys with the values that they took."""
+    """Return the swept keys with the values that they took; of a search, what they are chosen from, and how."""
+    if search := plan["search"]:
+        how = {f"execution.{key}": str(search[key]) for key in ("search", "sampler", "search_seed", "pruning")}
+        axes = {
+            key: ",".join(map(str, axis)) if isinstance(axis, list) else axis for key, axis in search["axes"].items()
+        }
+        return {**how, **axes}
     found: dict[str, dict[str, None]] = {}
     for point in [*plan["points"], *plan["left_out"]]:
         for word in point["label"].split():
@@ -97,12 +111,12 @@ def _axes(plan: FrozenPlan) -> dict[str, str]:
 
 def _table(blocks: Sequence[Block]) -> dict[str, list[Any]]:
     """Return the leaderboard column by column; values that are not known are None."""
-    spreads = ("val/mae", "test/mae")
-    names = ("block", "rank", "run", "seeds", *_COLUMNS, *(f"{name} sd" for name in spreads), "best_run_key")
+    spreads, columns = ("val/mae", "test/mae"), _columns(blocks)
+    names = ("block", "rank", "run", "seeds", *columns, *(f"{name} sd" for name in spreads), "best_run_key")
     table: dict[str, list[Any]] = {name: [] for name in names}
     for block in blocks:
         for row in block.rows:
-            values = [row.metrics.get(name) for name in _COLUMNS]
+            values = [row.metrics.get(name) for name in columns]
             values += [row.spread.get(name) for name in spreads]
             seeds, best = (row.seeds, row.run.record.run_key) if row.run else (None, None)
             cells = [block.title, row.rank, row.label, seeds, *values, best]
@@ -111,14 +125,20 @@ def _table(blocks: Sequence[Block]) -> dict[str, list[Any]]:
     return table
 
 
+def _columns(blocks: Sequence[Block]) -> list[str]:
+    """Return the figures of the leaderboard, those that order it first."""
+    return list(dict.fromkeys([*(block.select for block in blocks), *_COLUMNS]))
+
+
 def _note(plan: FrozenPlan, blocks: Sequence[Block]) -> Iterator[str]:
     yield plan["question"]
     for block in blocks:
+        columns = _columns([block])
         yield f"\n**{block.title}**\n"
-        yield "| | | " + " | ".join(_COLUMNS) + " |"
-        yield "|---" * (len(_COLUMNS) + 2) + "|"
+        yield "| | | " + " | ".join(columns) + " |"
+        yield "|---" * (len(columns) + 2) + "|"
         for row in block.rows:
-            cells = (f"{row.metrics[name]:.5g}" if name in row.metrics else "" for name in _COLUMNS)
+            cells = (f"{row.metrics[name]:.5g}" if name in row.metrics else "" for name in columns)
             yield f"| {row.rank or ''} | {row.label} | " + " | ".join(cells) + " |"
     if plan["left_out"]:
         yield f"\n{len(plan['left_out'])} points were left out; `plan.json` says why."

@@ -11,7 +11,7 @@ from seqexp.spec.parts import shown
 from seqexp.store.run_dir import find_run
 from seqexp.workflows.earlier import SweepOptions
 from seqexp.workflows.load import Run
-from seqexp.workflows.plan import LeftOut
+from seqexp.workflows.points import LeftOut
 from seqexp.workflows.project import open_project
 from seqexp.workflows.requests import request_run
 from seqexp.workflows.sweep import plan_and_start, run_sweep

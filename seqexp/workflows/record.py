@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seqexp.errors import RunFailed
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.store.environment import describe_environment, git_state
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import HISTORY, SPEC, StoredRun, history_file, spec_file, write_run
 from seqexp.workflows.compute import Computed
@@ -33,6 +34,7 @@ def record_run(runs: Path, spec: ExperimentSpec, run_key: str, started: float, c
 
 
 def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, computed: Computed) -> StoredRun:
+    environment = {**(computed.values.get("environment") or describe_environment()), "git": git_state(Path.cwd())}
     record = RunRecord(
         name=spec.name,
         run_key=run_key,
@@ -42,7 +44,7 @@ def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, compu
         ended=time.time(),
         title=title_of(spec),
         error=computed.error,
-        **computed.values,
+        **{**computed.values, "environment": environment},
     )
     files = {SPEC: spec_file(spec.as_tree()), HISTORY: history_file(computed.history), **computed.files}
     if computed.explanation:

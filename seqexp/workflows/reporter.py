@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seqexp.spec.experiment import ExperimentSpec
 
 if TYPE_CHECKING:
+    from seqexp.store.run_dir import StoredRun
     from seqexp.training.watch import EpochEvent
 
 
@@ -22,8 +23,8 @@ class Reporter:
     def waiting(self, spec: ExperimentSpec) -> None:
         """Another process is at the same run; it is waited for."""
 
-    def started(self, number: int, spec: ExperimentSpec, title: str) -> None:
-        """A run begins; again, if it is tried again."""
+    def started(self, number: int, worker: str, spec: ExperimentSpec, title: str) -> None:
+        """A run begins on a worker; again, if it is tried again."""
 
     def epoch(self, number: int, event: EpochEvent) -> None:
         """An epoch of a run is over."""
@@ -31,7 +32,7 @@ class Reporter:
     def skipped(self, number: int) -> None:
         """A run was done before; nothing is trained."""
 
-    def ended(self, number: int) -> None:
+    def ended(self, number: int, stored: StoredRun | None = None) -> None:
         """A run is over, well or not."""
 
     def closed(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,12 @@ from seqexp.compose.composer import Composed
 from seqexp.errors import StoreError
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.live import LiveRun, Row
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import Publisher, tracking_uri
+from seqexp.workflows.publish_queue import PATIENCE, PublishQueue
 from seqexp.workflows.reporter import Reporter
-from seqexp.workflows.run import run_experiment
+from seqexp.workflows.run import PRUNED, run_experiment
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class RunOutcome:
     mlflow_run_id: str | None = None
     warning: str = ""
     title: str = ""
+
+    @property
+    def was_pruned(self) -> bool:
+        """Whether a search ended it early."""
+        return self.stored.record.error.get("reason") == PRUNED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it came to no result, and should have."""
+        return self.stored.record.status != "FINISHED" and not self.was_pruned
 
     def as_values(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -68,27 +80,50 @@ def request_run(
     Raises:
         SeqexpError: The request is wrong; nothing was recorded.
     """
-    spec = composed.spec
-    publisher = Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
+    show = _Show(project, composed.spec)
 
     def show_killed(stored: StoredRun) -> None:
-        run_id, warning = _publish(stored, spec, publisher)
+        run_id, warning = show.end(stored, seconds=PATIENCE)
         if on_killed is not None:
             on_killed(RunOutcome(stored, False, run_id, warning))
 
     with composed.explained():
-        result = run_experiment(spec, project.runs, force=force, reporter=reporter, on_killed=show_killed)
-    run_id, warning = _publish(result.stored, spec, publisher)
+        result = run_experiment(
+            composed.spec, project.runs, force=force, reporter=reporter, on_killed=show_killed, listen=show.begin
+        )
+    run_id, warning = show.end(result.stored)
     return RunOutcome(result.stored, result.was_done, run_id, warning)
 
 
-def _publish(stored: StoredRun, spec: ExperimentSpec, publisher: Publisher) -> tuple[str | None, str]:
-    if not spec.tracking.mlflow:
-        return None, ""
-    try:
-        return publisher.publish(stored, with_model=spec.tracking.log_model in (None, "all")), ""
-    except StoreError as error:
-        return None, not_sent(error)
+class _Show:
+    """Shows one run in MLflow: its epochs while it trains, if that takes long enough, and all of it at the end."""
+
+    def __init__(self, project: Project, spec: ExperimentSpec) -> None:
+        self._spec = spec
+        self._publisher = Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
+        self._queue = PublishQueue()
+        self._live: LiveRun | None = None
+
+    def begin(self, run_key: str) -> Callable[[Sequence[Row]], None]:
+        """Return what is to hear of all epochs so far, after each."""
+        if not self._spec.tracking.mlflow:
+            return lambda history: None
+        self._live = LiveRun(self._publisher, self._queue, self._spec, run_key)
+        return self._live.heard
+
+    def end(self, stored: StoredRun, *, seconds: float | None = None) -> tuple[str | None, str]:
+        """Return the MLflow run id, or None and, where it should have one, why; what is under way is waited for."""
+        if not self._spec.tracking.mlflow:
+            return None, ""
+        is_sent = self._queue.finish(seconds)
+        if self._queue.failure or not is_sent:
+            return None, not_sent(self._queue.failure or StoreError("MLflow takes too long."))
+        shown = self._live.shown if self._live else None
+        try:
+            with_model = self._spec.tracking.log_model in (None, "all")
+            return self._publisher.publish(stored, with_model=with_model, shown=shown), ""
+        except StoreError as error:
+            return None, not_sent(error)
 
 
 def not_sent(error: Exception) -> str:

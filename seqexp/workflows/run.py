@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from seqexp.training.watch import EpochEvent
 
 QUICK_BATCHES = 4
+Listen = Callable[[Sequence[Mapping[str, float]]], None]
+PRUNED = "pruned"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def run_experiment(
     force: bool = False,
     reporter: Reporter | None = None,
     on_killed: Callable[[StoredRun], None] | None = None,
+    listen: Callable[[str], Listen] | None = None,
 ) -> RunResult:
     """Run an experiment, unless it was run before, and record it, whether it ends well or not.
 
@@ -50,6 +53,7 @@ def run_experiment(
         force: Run it again even if a finished attempt is there.
         reporter: Hears of every epoch.
         on_killed: Told of the record of a run that is interrupted, before the interruption goes on.
+        listen: Given the run key when the run begins; what it returns hears of all epochs so far, after each.
 
     Raises:
         SeqexpError: The request is wrong; nothing is recorded.
@@ -62,7 +66,8 @@ def run_experiment(
     with claim(runs, spec.name, run_key, on_wait=lambda: reporter.waiting(spec)):
         if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
             return RunResult(done, was_done=True)
-        stored = _attempt(spec, dataset, run_key, runs, reporter, on_killed or (lambda run: None))
+        hear = listen(run_key) if listen else lambda history: None
+        stored = _attempt(spec, dataset, run_key, runs, reporter, hear, on_killed or (lambda run: None))
     return RunResult(stored, was_done=False)
 
 
@@ -78,7 +83,7 @@ def quick_run(spec: ExperimentSpec, reporter: Reporter | None = None) -> tuple[d
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": 1})})
     progress = Progress()
     reporter = reporter or Reporter()
-    reporter.started(0, spec, title_of(spec))
+    reporter.started(0, "", spec, title_of(spec))
     try:
         _, forecast = train(spec, dataset, progress, lambda event: reporter.epoch(0, event))
     finally:
@@ -93,6 +98,7 @@ def _attempt(
     run_key: str,
     runs: Path,
     reporter: Reporter,
+    hear: Listen,
     on_killed: Callable[[StoredRun], None],
 ) -> StoredRun:
     started = time.time()
@@ -101,8 +107,9 @@ def _attempt(
     def tell(event: EpochEvent) -> None:
         history.append(event.as_row())
         reporter.epoch(0, event)
+        hear(history)
 
-    reporter.started(0, spec, title_of(spec))
+    reporter.started(0, "", spec, title_of(spec))
     try:
         computed = compute_run(spec, tell, dataset)
     except SeqexpError:
@@ -120,3 +127,9 @@ def killed(reason: str, history: list[dict[str, float]]) -> Computed:
     """Return what there is to record of a run that was interrupted."""
     message = f"interrupted ({reason})"
     return Computed("KILLED", {"reason": "interrupted", "message": message}, message, history=history)
+
+
+def pruned(history: list[dict[str, float]]) -> Computed:
+    """Return what there is to record of a run that a search ended early."""
+    message = f"ended by the search after epoch {len(history)}: it promised nothing"
+    return Computed("KILLED", {"reason": PRUNED, "message": message}, message, history=history)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from seqexp.execution.contract import Executor
-from seqexp.spec.settings import ExecutionSpec
-from seqexp.store.sweep_dir import own_sweep
+from seqexp.search.study import Search
+from seqexp.spec.execution import ExecutionSpec
+from seqexp.store.sweep_dir import STUDY, own_sweep
 from seqexp.workflows.earlier import SweepOptions
 from seqexp.workflows.executors import make_executor
-from seqexp.workflows.plan import LeftOut, Plan, plan_sweep
+from seqexp.workflows.plan import Plan, plan_sweep
+from seqexp.workflows.points import LeftOut
 from seqexp.workflows.project import Project
 from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.requests import RunOutcome
 from seqexp.workflows.sweep_driver import Enough, SweepDriver
+from seqexp.workflows.trials import Trials
 
 
 @dataclass
@@ -25,12 +29,13 @@ class SweepResult:
     name: str = ""
     outcomes: list[RunOutcome] = field(default_factory=list)
     skipped: list[LeftOut] = field(default_factory=list)
+    select: str | None = None
     seconds: float = 0.0
 
     @property
     def failed(self) -> list[RunOutcome]:
         """The runs that did not finish."""
-        return [outcome for outcome in self.outcomes if outcome.stored.record.status != "FINISHED"]
+        return [outcome for outcome in self.outcomes if outcome.has_failed]
 
     def as_values(self) -> dict[str, object]:
         """Return what ``--json`` prints."""
@@ -66,16 +71,19 @@ def run_sweep(
     """
     options, reporter, began = options or SweepOptions(), reporter or Reporter(), time.perf_counter()
     result = result or SweepResult()
-    result.name, result.skipped = plan.name, list(plan.left_out)
+    result.name, result.skipped, result.select = plan.name, list(plan.left_out), plan.select
     with (
         executor or make_executor(plan.execution) as executor,
         own_sweep(project.sweeps, plan.as_values()) as folder,
     ):
         driver = SweepDriver(project, plan, options, reporter, folder)
-        reporter.planned(len(plan.points))
+        reporter.planned(plan.size)
         try:
-            tasks = [task for number, point in enumerate(plan.points) if (task := driver.look_up(number, point))]
-            executor.run(tasks, driver.handle)
+            if plan.search:
+                _search(plan, options, driver, executor, folder)
+            else:
+                tasks = [task for number, point in enumerate(plan.points) if (task := driver.look_up(number, point))]
+                executor.run(tasks, driver.handle)
         except Enough:
             executor.close()
             driver.stop("a run failed, and --fail-fast was asked for")
@@ -87,9 +95,19 @@ def run_sweep(
             driver.finish()
         finally:
             reporter.closed()
-            result.outcomes = driver.outcomes()
+            result.outcomes, result.skipped = driver.outcomes(), list(plan.left_out)
             result.seconds = time.perf_counter() - began
     return result
+
+
+def _search(plan: Plan, options: SweepOptions, driver: SweepDriver, executor: Executor, folder: Path) -> None:
+    assert plan.search is not None
+    study = folder / STUDY
+    if options.force:
+        study.unlink(missing_ok=True)
+    epochs = plan.search.example.spec.training.epochs
+    search = Search(plan.search.axes, plan.search.execution, study, epochs=epochs)
+    Trials(plan, search, driver, executor).run(retry_failed=options.retry_failed)
 
 
 def plan_and_start(project: Project, words: Sequence[str]) -> tuple[Plan, Executor]:

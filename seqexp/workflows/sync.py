@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from seqexp.spec.settings import TrackingSpec
 from seqexp.spec.validate import validate_as
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, list_runs, note_published, published_as
-from seqexp.store.sweep_dir import list_sweeps, read_plan
+from seqexp.store.sweep_dir import is_owned, list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import Publisher, tracking_uri
 from seqexp.workflows.publish_sweep import PARENT, FrozenPlan, SweepPublisher, sweep_tag
@@ -34,12 +34,17 @@ def sync(project: Project) -> Iterator[Sent]:
         StoreError: A store cannot be reached, or a sweep cannot be read.
     """
     publishers: dict[str, Publisher] = {}
+    under_way: set[str] = set()  # runs of sweeps that a process is at: it shows them itself
     for folder in list_sweeps(project.sweeps):
-        yield from _sync_sweep(project, folder, read_plan(folder), publishers)
+        plan = read_plan(folder)
+        if is_owned(folder):
+            under_way.update(point["run_key"] for point in plan["points"])
+        else:
+            yield from _sync_sweep(project, folder, plan, publishers)
     for run in list_runs(project.runs):
         tracking = _tracking(run)
         publisher = _publisher(project, tracking, publishers)
-        if tracking.mlflow and not _is_shown(run.path, publisher.uri):
+        if tracking.mlflow and run.record.run_key not in under_way and not _is_shown(run.path, publisher.uri):
             publisher.publish(run, with_model=tracking.log_model in (None, "all"))
             yield Sent(run.record.title, publisher.uri)
 
@@ -61,10 +66,17 @@ def _sync_sweep(project: Project, folder: Path, plan: FrozenPlan, publishers: di
         outcomes.append(RunOutcome(run, was_shown, run_id))
         if not was_shown:
             yield Sent(run.record.title, publisher.uri)
-    whole = len(runs) == len(plan["points"]) and all(run.record.status == "FINISHED" for run in runs)
-    sweep.close(outcomes, "FINISHED" if whole else "FAILED")
+    sweep.close(outcomes, _status(plan, outcomes, len(runs)), plan["select"])
     note_published(folder, publisher.uri, sweep.open())
     yield Sent(f"sweep {plan['name']} {plan['key']}", publisher.uri)
+
+
+def _status(plan: FrozenPlan, outcomes: Sequence[RunOutcome], n_runs: int) -> str:
+    if any(outcome.has_failed and outcome.stored.record.status == "FAILED" for outcome in outcomes):
+        return "FAILED"
+    wanted = plan["search"]["trials"] * len(plan["search"]["repeated"]) if plan["search"] else len(plan["points"])
+    whole = n_runs >= wanted and not any(outcome.has_failed for outcome in outcomes)
+    return "FINISHED" if whole else "KILLED"
 
 
 def _runs_of(project: Project, plan: FrozenPlan) -> Iterator[StoredRun]:

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 
 import seqexp
 from seqexp.errors import ConfigError, StoreError
-from seqexp.store.run_dir import list_runs
+from seqexp.store.run_dir import StoredRun, list_runs
 from seqexp.store.sweep_dir import own_sweep
 from seqexp.workflows.dry_run import look_ahead
 from seqexp.workflows.earlier import SweepOptions
@@ -69,7 +69,7 @@ class TestAgain:
 
     def test_an_interrupted_sweep_goes_on_where_it_was(self, project: Project) -> None:
         class Interrupt(Reporter):
-            def ended(self, number: int) -> None:
+            def ended(self, number: int, stored: StoredRun | None = None) -> None:
                 raise KeyboardInterrupt
 
         plan = plan_sweep(project, [*self.WORDS, "seed=0..2"])

@@ -1,0 +1,118 @@
+"""The points of a sweep: one experiment each, composed, and held against the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seqexp.compose.composer import Composed, ContractBroken
+from seqexp.compose.origin import Origin, Setting
+from seqexp.errors import SeqexpError
+from seqexp.fingerprint import hash_values
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.identity import program_key_of, run_key_of, title_of
+from seqexp.workflows.project import Project
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep.
+
+    Attributes:
+        label: What sets it apart.
+        composed: Its spec, and where the values came from.
+        run_key: The fingerprint of what affects its result, the content of the data among it.
+        program_key: Shared by the runs that can share a compiled program.
+        fingerprint: That of the content of the data.
+    """
+
+    label: str
+    composed: Composed
+    run_key: str = ""
+    program_key: str = ""
+    fingerprint: str = ""
+
+    @property
+    def spec(self) -> ExperimentSpec:
+        """What is run."""
+        return self.composed.spec
+
+    @property
+    def title(self) -> str:
+        """A readable name, with what the sweep varies besides topology, lengths and seed."""
+        told = ("topology=", "timesteps=", "output_length=", "seed=")
+        varied = [word for word in self.label.split() if "=" in word and not word.startswith(told)]
+        return " ".join([title_of(self.spec), *varied])
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the point as plain values, whole."""
+        return {"label": self.label, "run_key": self.run_key, "spec": self.spec.as_tree()}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A point that is not run, and why."""
+
+    label: str
+    reason: str
+
+
+class PointMaker:
+    """Makes points from the values of their axes."""
+
+    def __init__(self, project: Project, below: Sequence[Setting], above: Sequence[Setting]) -> None:
+        """Take what all points have in common: settings that an axis wins over, and settings that win over it."""
+        self._project, self._below, self._above = project, below, above
+        self._data: dict[str, tuple[str, int]] = {}
+
+    def make(self, values: dict[str, Any]) -> Point | LeftOut:
+        """Compose a point; one whose lengths its topology cannot take is left out.
+
+        Raises:
+            ConfigError: It is wrong for another reason.
+        """
+        settings = [Setting(key, value, Origin("axis", f"{key}={_short(value)}")) for key, value in values.items()]
+        label = " ".join(setting.origin.text for setting in settings) or "the one run"
+        try:
+            composed = self._project.compose([*self._below, *settings, *self._above])
+        except ContractBroken as broken:
+            return LeftOut(label, broken.problems[0].message)
+        except SeqexpError as error:
+            raise _at_point(error, label) from None
+        return Point(label, composed)
+
+    def identify(self, point: Point) -> Point:
+        """Find out whether the data carry a point, and what it is called.
+
+        Raises:
+            DataError: They do not.
+        """
+        from seqexp.data.dataset import prepare_dataset
+
+        spec = point.spec
+        needs = {key: value for key, value in spec.as_tree().items() if key in {"data", "timesteps", "output_length"}}
+        identity = hash_values(
+            {**needs, "alignment": spec.topology.contract.alignment, "stride": spec.evaluation.stride}
+        )
+        if identity not in self._data:
+            try:
+                with point.composed.explained():
+                    series = prepare_dataset(spec).series
+            except SeqexpError as error:
+                raise _at_point(error, point.label) from None
+            self._data[identity] = series.fingerprint, len(series)
+        fingerprint, rows = self._data[identity]
+        run_key, program_key = run_key_of(spec, fingerprint), program_key_of(spec, rows)
+        return replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint)
+
+
+def _short(value: Any) -> str:
+    return str(value).replace(" ", "").replace("'", "") if isinstance(value, (list, dict)) else str(value)
+
+
+def _at_point(error: SeqexpError, label: str) -> SeqexpError:
+    """Say at which point of the sweep an error stands, beside where its value came from."""
+    return type(error)(
+        [replace(problem, where=", ".join(filter(None, (problem.where, f"at {label}")))) for problem in error.problems]
+    )
