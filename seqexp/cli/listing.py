@@ -15,8 +15,8 @@ from seqexp.spec.catalogue import arguments_of, load_catalogue
 from seqexp.workflows.project import Project
 
 
-def print_list(project: Project, kind: str | None, name: str | None) -> None:
-    """Print one list, or the short ones one after another."""
+def print_list(project: Project, kind: str | None, name: str | None, last: int) -> None:
+    """Print one list, of runs so many; or the short ones one after another."""
     console = results()
     if name is not None:
         _print_arguments(console, kind or "layers", name)
@@ -28,7 +28,7 @@ def print_list(project: Project, kind: str | None, name: str | None) -> None:
         "layers": lambda: _print_catalogue(console, "layers"),
         "functions": lambda: _print_catalogue(console, "functions"),
         "studies": lambda: _print_studies(console, project),
-        "runs": lambda: _print_runs(console, project),
+        "runs": lambda: _print_runs(console, project, last),
     }
     chosen = [kind] if kind else ["topologies", "data", "optimizers", "functions", "studies"]
     for position, word in enumerate(chosen):
@@ -88,9 +88,10 @@ def _print_studies(console: Console, project: Project) -> None:
     console.print(make_table(("study", "question"), rows))
 
 
-def _print_runs(console: Console, project: Project) -> None:
+def _print_runs(console: Console, project: Project, last: int) -> None:
     from seqexp.store.run_dir import list_runs
 
+    runs = list(list_runs(project.runs))
     rows = [
         (
             run.path.name,
@@ -101,12 +102,14 @@ def _print_runs(console: Console, project: Project) -> None:
             number(run.record.metrics.get("test/mae")),
             datetime.fromtimestamp(run.record.started).strftime("%Y-%m-%d %H:%M"),
         )
-        for run in list_runs(project.runs)
+        for run in runs[-last:]
     ]
     if not rows:
         console.print(f"No runs yet in {project.runs}. Make one: seqexp run")
         return
     console.print(make_table(("run", "name", "experiment", "status", "val mae", "test mae", "started"), rows, whole=1))
+    if len(runs) > last:
+        console.print(f"\nThe last {last} of {len(runs):,} runs; --last {len(runs)} shows them all.")
 
 
 def _first_comment(path: Path) -> list[str]:

@@ -27,6 +27,7 @@ def list_(
         Kind | None, typer.Argument(help="What to list; everything but layers and runs if left out.")
     ] = None,
     name: Annotated[Optional[str], typer.Argument(help="One layer or optimizer, with all its arguments.")] = None,  # noqa: UP045
+    last: Annotated[int, typer.Option("--last", min=1, help="So many runs, of those that began last.")] = 50,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
 ) -> None:
@@ -37,7 +38,7 @@ def list_(
     from seqexp.cli import listing
     from seqexp.workflows.project import open_project
 
-    listing.print_list(open_project(workspace, config_dir), kind.value if kind else None, name)
+    listing.print_list(open_project(workspace, config_dir), kind.value if kind else None, name, last)
 
 
 def show(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-SCHEMA = 1
+SCHEMA = 2  # 2: the spec is in the record, too
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class RunRecord:
         started: In seconds since 1970.
         ended: In seconds since 1970.
         title: The topology, lengths and seed, for people.
+        spec: The resolved config; empty in a record of schema 1.
         error: ``{"reason", "message"}`` of a run that did not finish, else empty.
         metrics: ``val/mae``, ``test/mae`` ...; in source units.
         baselines: ``baseline/persistence/mae`` (test), ``val/baseline/...``.
@@ -38,6 +39,7 @@ class RunRecord:
     started: float
     ended: float
     title: str
+    spec: dict[str, Any] = field(default_factory=dict)
     error: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     baselines: dict[str, float] = field(default_factory=dict)

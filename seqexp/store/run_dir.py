@@ -11,9 +11,11 @@ import io
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -34,6 +36,8 @@ RECORD, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
     "manifest.json",
 )
 FIGURE = "figures/forecast.png"
+_TICK = 100_000_000  # nanoseconds: changes that follow each other faster may have the same time
+_KNOWN: dict[Path, tuple[int, int, dict[str, list[str]]]] = {}  # folder -> changed, looked at, what was there
 PUBLISHED = "mlflow.json"  # which MLflow run shows this one; outside the manifest, for it changes afterwards
 
 
@@ -44,9 +48,11 @@ class StoredRun:
     path: Path
     record: RunRecord
 
-    @property
+    @cached_property
     def spec(self) -> dict[str, Any]:
         """The resolved config, as a plain tree."""
+        if self.record.spec:
+            return self.record.spec
         with self._reading(SPEC) as path:
             tree: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
             if not isinstance(tree, dict):
@@ -143,7 +149,25 @@ def next_attempt(home: Path, run_key: str) -> int:
 
 def _attempts(home: Path, run_key: str) -> list[Path]:
     """Return the attempts at a run; a copy that somebody made beside them is none."""
-    return [path for path in home.glob(f"{run_key}-*") if path.is_dir() and path.name[len(run_key) + 1 :].isdigit()]
+    return [home / name for name in _attempts_by_key(home).get(run_key, ()) if (home / name).is_dir()]
+
+
+def _attempts_by_key(home: Path) -> dict[str, list[str]]:
+    """Return run key -> its directories. A folder of thousands is read once, and again when something was added."""
+    try:
+        changed = home.stat().st_mtime_ns
+    except OSError:
+        return {}
+    known = _KNOWN.get(home)
+    if known is None or known[0] != changed or known[1] - changed < _TICK:
+        looked = time.time_ns()
+        by_key: dict[str, list[str]] = {}
+        for entry in _entries(home):
+            key, _, attempt = entry.name.rpartition("-")
+            if attempt.isdigit():
+                by_key.setdefault(key, []).append(entry.name)
+        _KNOWN[home] = known = changed, looked, by_key
+    return known[2]
 
 
 def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
@@ -168,15 +192,27 @@ def find_last(runs: Path, name: str, run_key: str) -> StoredRun | None:
     return max(readable, key=lambda run: run.record.attempt, default=None)
 
 
-def list_runs(runs: Path, name: str | None = None) -> Iterator[StoredRun]:
-    """Yield every readable run, oldest first; a damaged one is passed over (``seqexp doctor`` names it)."""
-    folders = sorted((runs / name if name else runs).glob("*" if name else "*/*"))
+def list_runs(runs: Path, begins: str = "") -> Iterator[StoredRun]:
+    """Yield every readable run, oldest first; a damaged one is passed over (``seqexp doctor`` names it).
+
+    Args:
+        runs: The folder of run directories.
+        begins: Only those whose directory's name begins so.
+    """
+    homes = [home for home in _entries(runs) if home.is_dir()]
+    folders = [folder for home in homes for folder in _entries(Path(home.path)) if folder.name.startswith(begins)]
     stored = []
     for folder in folders:
-        if not folder.name.startswith(".") and (folder / RECORD).is_file():
-            with suppress(StoreError):
-                stored.append(read_run(folder))
+        with suppress(StoreError):
+            stored.append(read_run(Path(folder.path)))
     yield from sorted(stored, key=lambda run: run.record.started)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, in the order of the names, but for what is hidden."""
+    with suppress(FileNotFoundError), os.scandir(folder) as found:
+        return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    return []
 
 
 def find_run(word: str, runs: Path) -> StoredRun:
@@ -188,7 +224,7 @@ def find_run(word: str, runs: Path) -> StoredRun:
     folder = Path(word).expanduser()
     if (folder / RECORD).is_file():
         return read_run(folder)
-    found = [run for run in list_runs(runs) if run.path.name.startswith(word)]
+    found = list(list_runs(runs, begins=word))
     keys = {run.record.run_key for run in found}
     if not found:
         raise StoreError(f"There is no run {word!r} in {runs}.", mend="seqexp list runs shows what there is.")

@@ -43,6 +43,7 @@ def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, compu
         started=started,
         ended=time.time(),
         title=title_of(spec),
+        spec=spec.as_tree(),
         error=computed.error,
         **{**computed.values, "environment": environment},
     )

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-TOPOLOGIES, TIMESTEPS, OUTPUT_LENGTHS, SEEDS = ("vector_output", "encoder_decoder"), (24, 48), (6, 12), (0, 1)
+TOPOLOGIES, TIMESTEPS, OUTPUT_LENGTHS = ("vector_output", "encoder_decoder"), (24, 48), (6, 12)
 UNITS, BATCH = 32, 32
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def grid() -> list[tuple[str, int, int, int]]:
+def grid(seeds: int) -> list[tuple[str, int, int, int]]:
     """Topology, timesteps, output length and seed of every run."""
-    return list(itertools.product(TOPOLOGIES, TIMESTEPS, OUTPUT_LENGTHS, SEEDS))
+    return list(itertools.product(TOPOLOGIES, TIMESTEPS, OUTPUT_LENGTHS, range(seeds)))
 
 
 def make_series() -> Array:

@@ -6,14 +6,15 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from typing import Any
+
 import keras
 import numpy as np
 from sweep_case import BATCH, UNITS, told, windows
 
-folder, epochs, runs = told()
-for topology, timesteps, length, seed in runs:
-    keras.utils.set_random_seed(seed)
-    data = windows(folder, timesteps, length)
+
+def build(topology: str, timesteps: int, length: int) -> Any:
+    """The model of one run."""
     model = keras.Sequential([keras.Input((timesteps, 1)), keras.layers.LSTM(UNITS)])
     if topology == "vector_output":
         model.add(keras.layers.Dense(length))
@@ -23,6 +24,15 @@ for topology, timesteps, length, seed in runs:
         model.add(keras.layers.TimeDistributed(keras.layers.Dense(1)))
         model.add(keras.layers.Reshape((length,)))
     model.compile(optimizer="adam", loss="mse")
-    model.fit(*data["train"], batch_size=BATCH, epochs=epochs, validation_data=data["validation"], verbose=0)
-    error = np.abs(model.predict(data["test"][0], verbose=0) - data["test"][1]).mean()
-    print(topology, timesteps, length, seed, f"{error:.4f}", flush=True)
+    return model
+
+
+if __name__ == "__main__":
+    folder, epochs, runs = told()
+    for topology, timesteps, length, seed in runs:
+        keras.utils.set_random_seed(seed)
+        data = windows(folder, timesteps, length)
+        model = build(topology, timesteps, length)
+        model.fit(*data["train"], batch_size=BATCH, epochs=epochs, validation_data=data["validation"], verbose=0)
+        error = np.abs(model.predict(data["test"][0], verbose=0) - data["test"][1]).mean()
+        print(topology, timesteps, length, seed, f"{error:.4f}", flush=True)

@@ -1,4 +1,4 @@
-"""``make bench-sweep``: a sweep of 16 runs, whole processes from start to end, beside the ways people run such sweeps.
+"""``make bench-sweep``: a sweep, whole processes from start to end, beside the ways people run such sweeps.
 
 Imports, data, training, scoring and, for seqexp, run directories and MLflow are in the time. The sides run one after
 another, each round in another order, and the median of the rounds is told.
@@ -15,17 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-from sweep_case import OUTPUT_LENGTHS, SEEDS, TIMESTEPS, TOPOLOGIES, grid, make_series
+from sweep_case import OUTPUT_LENGTHS, TIMESTEPS, TOPOLOGIES, grid, make_series
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parents[1] / "experiments" / "engine" / "sweep.md"
 NAMES = {
     "once": "a Keras script, started for each run",
     "loop": "the same in a loop in one process",
+    "tuner": "KerasTuner's grid search",
     "torch": "PyTorch, two processes on a core each",
     "cold": "seqexp, nothing compiled before",
     "warm": "seqexp, its programs in the cache",
@@ -36,17 +38,19 @@ NAMES = {
 class Bench:
     """The sides, each a function that runs the whole sweep."""
 
-    def __init__(self, epochs: int, torch: str | None) -> None:
+    def __init__(self, epochs: int, seeds: int, torch: str | None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="seqexp-bench-"))
-        self.epochs, self.torch = epochs, torch
+        self.epochs, self.seeds, self.torch = epochs, seeds, torch
         np.savetxt(self.folder / "series.csv", make_series(), fmt="%.9g", header="y", comments="")
         self.sides: dict[str, Callable[[], None]] = {
-            "once": lambda: [self._script("sweep_keras.py", [run]) for run in grid()] and None,
-            "loop": lambda: self._script("sweep_keras.py", grid()),
+            "once": lambda: [self._script("sweep_keras.py", [run]) for run in grid(seeds)] and None,
+            "loop": lambda: self._script("sweep_keras.py", grid(seeds)),
             "cold": lambda: self._seqexp(tempfile.mkdtemp(dir=self.folder)),
             "warm": lambda: self._seqexp(str(self.folder / "cache")),
             "one": lambda: self._seqexp(tempfile.mkdtemp(dir=self.folder), "execution.workers=1"),
         }
+        if find_spec("keras_tuner"):
+            self.sides["tuner"] = lambda: self._script("sweep_tuner.py", grid(seeds))
         if torch:
             self.sides["torch"] = self._two_of_torch
         self._seqexp(str(self.folder / "cache"))  # fills the cache of the warm side
@@ -58,7 +62,7 @@ class Bench:
         subprocess.run([sys.executable, *self._words(script, runs)], check=True, stdout=subprocess.DEVNULL)
 
     def _two_of_torch(self) -> None:
-        halves = [(str(core), self._words("sweep_torch.py", grid()[core::2])) for core in range(2)]
+        halves = [(str(core), self._words("sweep_torch.py", grid(self.seeds)[core::2])) for core in range(2)]
         started = [
             subprocess.Popen([str(self.torch), *words, core], stdout=subprocess.DEVNULL) for core, words in halves
         ]
@@ -67,7 +71,12 @@ class Bench:
 
     def _seqexp(self, cache: str, *words: str) -> None:
         workspace = tempfile.mkdtemp(dir=self.folder)
-        axes = {"topology": TOPOLOGIES, "timesteps": TIMESTEPS, "output_length": OUTPUT_LENGTHS, "seed": SEEDS}
+        axes = {
+            "topology": TOPOLOGIES,
+            "timesteps": TIMESTEPS,
+            "output_length": OUTPUT_LENGTHS,
+            "seed": range(self.seeds),
+        }
         swept = [f"{key}={','.join(map(str, values))}" for key, values in axes.items()]
         data = ["data=table", f"data.path={self.folder / 'series.csv'}", "data.targets=y", "data.season=24"]
         command = [str(Path(sys.executable).with_name("seqexp")), "sweep", *swept, *data]
@@ -81,13 +90,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--torch", help="a Python with PyTorch and NumPy; without one that side is left out")
     options.add_argument("--epochs", type=int, nargs="*", default=[10])
+    options.add_argument("--seeds", type=int, default=2, help="2 make 16 runs, 4 make 32")
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--sides", nargs="*", choices=list(NAMES), help="only these")
     options.add_argument("--save", type=Path, default=RESULTS)
     given = options.parse_args()
     lines = []
     for epochs in given.epochs:
-        bench = Bench(epochs, given.torch)
+        bench = Bench(epochs, given.seeds, given.torch)
         names = [name for name in NAMES if name in bench.sides and (not given.sides or name in given.sides)]
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for number in range(given.rounds):
@@ -97,7 +107,11 @@ def main() -> None:
                 seconds[name].append(time.perf_counter() - began)
                 print(f"{epochs} epochs, {NAMES[name]}: {seconds[name][-1]:.1f} s", flush=True)
         shutil.rmtree(bench.folder, ignore_errors=True)
-        lines += ["", f"| {len(grid())} runs of {epochs} epochs | seconds | seqexp cold = 1 |", "|---|---|---|"]
+        lines += [
+            "",
+            f"| {len(grid(given.seeds))} runs of {epochs} epochs | seconds | seqexp cold = 1 |",
+            "|---|---|---|",
+        ]
         cold = median(seconds.get("cold", [float("nan")]))
         lines += [f"| {NAMES[n]} | {median(seconds[n]):.1f} | {median(seconds[n]) / cold:.2f} |" for n in names]
     text = "\n".join(lines[1:])

@@ -1,0 +1,56 @@
+"""A sweep on a Ray cluster gives what it gives anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from seqexp.errors import ExecutionError
+from seqexp.spec.execution import ExecutionSpec
+from seqexp.workflows.executors import make_executor
+from seqexp.workflows.plan import plan_sweep
+from seqexp.workflows.project import Project
+from seqexp.workflows.sweep import run_sweep
+
+WORDS = ["data=table", "data.targets=y", "training.epochs=2", "topology=vector_output", "topology.units=3", "seed=0,1"]
+
+
+@pytest.fixture(scope="module")
+def _ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sockets and files that Ray leaves to the collector
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        yield
+        ray.shutdown()
+
+
+@pytest.mark.usefixtures("_ray")
+def test_the_numbers_are_those_of_the_other_executors(project: Project, tmp_path: Path) -> None:
+    stamps = pd.date_range("2024-01-01", periods=200, freq="D")
+    values = [float(step % 7 + step % 5) for step in range(200)]
+    pd.DataFrame({"day": stamps, "y": values}).to_csv(tmp_path / "y.csv", index=False)
+    words = [*WORDS, "data.path=y.csv", "data.time=day", "tracking=none"]
+    here = run_sweep(project, plan_sweep(project, [*words, "execution=inline", "name=here"]))
+    there = run_sweep(project, plan_sweep(project, [*words, "execution=ray", "name=there"]))
+    assert [outcome.stored.record.status for outcome in there.outcomes] == ["FINISHED"] * 2
+    for one, other in zip(here.outcomes, there.outcomes, strict=True):
+        assert one.stored.record.run_key == other.stored.record.run_key
+        assert one.stored.record.metrics == other.stored.record.metrics  # to the last bit
+        assert other.stored.record.environment["machine"]["name"]
+        assert other.stored.spec["data"]["path"] == str(tmp_path / "y.csv")
+
+
+def test_without_ray_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqexp.extras.find_spec", lambda name: None)
+    with pytest.raises(ExecutionError, match=r"needs ray") as caught:
+        make_executor(ExecutionSpec(executor="ray"))
+    assert "seqexp[ray]" in str(caught.value)
