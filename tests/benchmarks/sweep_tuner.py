@@ -31,7 +31,7 @@ class Runs(keras_tuner.HyperModel):
         """Train on the windows of a trial, and score the test split."""
         split = windows(FOLDER, hp.get("timesteps"), hp.get("output_length"))
         history = model.fit(
-            *split["train"], validation_data=split["validation"], epochs=EPOCHS, batch_size=BATCH, verbose=0, **kwargs
+            *split["train"], validation_data=split["validation"], epochs=EPOCHS, batch_size=BATCH, **kwargs
         )
         model.predict(split["test"][0], verbose=0)
         return min(history.history["val_loss"])
