@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of
+from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of, year_of
 from seqexp.data.table import numeric_columns, place_of, read_table, release_tables, source_label
 from seqexp.errors import DataError, suggest
 from seqexp.spec.data import DataSpec
@@ -33,6 +33,7 @@ class Series:
         stamps: The time of each step, or None where the source has no time.
         frequency: The step between stamps in pandas' words, or None.
         season: Steps in one season.
+        year: Steps in a year, in whole seasons; None where a season is a year, or nothing is known of it.
         feature_names: F names.
         target_names: K names.
         fingerprint: sha256 of the content; the same data under another path has the same.
@@ -44,6 +45,7 @@ class Series:
     stamps: pd.DatetimeIndex | None
     frequency: str | None
     season: int
+    year: int | None
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     fingerprint: str
@@ -212,13 +214,15 @@ def _finish(
                 raise DataError(message, key="data.missing", mend=f"Cut them off: data.rows=[{start},null].")
     features_TF = values[list(features)].to_numpy()
     targets_TK = features_TF if targets == features else values[list(targets)].to_numpy(copy=True)
+    season = spec.season or season_of(frequency)
     return Series(
         features_TF=features_TF,
         targets_TK=targets_TK,
         observed_T=observed_T,
         stamps=stamps,
         frequency=frequency,
-        season=spec.season or season_of(frequency),
+        season=season,
+        year=year_of(frequency, season),
         feature_names=features,
         target_names=targets,
         fingerprint=_fingerprint(features_TF, targets_TK, observed_T, stamps),
