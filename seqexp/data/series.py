@@ -5,6 +5,7 @@ Axis letters: T steps, F features, K targets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -18,6 +19,7 @@ from seqexp.errors import DataError, suggest
 from seqexp.spec.data import DataSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Change = Callable[[pd.DataFrame], pd.DataFrame]
 _BLOCK = 65_536  # steps that are worked on at once where a whole copy is not wanted
 
 
@@ -66,26 +68,29 @@ class Series:
         return replace(self, features_TF=np.empty((len(self), 0), self.features_TF.dtype))
 
 
-def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
+def read_series(spec: DataSpec, *, inputs_only: bool = False, change: Change | None = None) -> Series:
     """Read the series that a spec describes.
 
     Args:
         spec: The ``data`` section of an experiment.
         inputs_only: Read the features alone, for a forecast whose targets are not known.
+        change: Changes the table before anything else is done with it.
 
     Raises:
         DataError: The first thing in the data that is not as the spec says, with column, row and config key.
     """
-    series = _read(spec, inputs_only)
+    series = _read(spec, inputs_only, change)
     release_tables()
     return series
 
 
-def _read(spec: DataSpec, inputs_only: bool) -> Series:
+def _read(spec: DataSpec, inputs_only: bool, change: Change | None) -> Series:
     label = source_label(spec)
     table = read_table(spec)
     if spec.rows is not None:
         table = _cut(table, spec.rows[0], spec.rows[1], label)
+    if change is not None:
+        table = change(table)
     features = feature_names(spec)
     targets = () if inputs_only else spec.targets
     keys = dict.fromkeys(targets, "data.targets")

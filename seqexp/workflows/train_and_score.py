@@ -105,16 +105,7 @@ def train(
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
     """Score the model on validation and test, and return the arrays of the test forecasts."""
     series, length = dataset.series, spec.output_length
-    alignment = spec.topology.contract.alignment
-    history = History(
-        targets_TK=series.known_TK,
-        timesteps=spec.timesteps,
-        output_length=length,
-        alignment=alignment,
-        season=series.season,
-        year=series.year,
-        train_W=dataset.target_starts("train"),
-    )
+    history = history_of(spec, dataset)
     scale = seasonal_scale(history.targets_TK[slice(*dataset.bounds.train)], series.season)
     forecasts: Forecasts = {}
     with progress.timed("evaluate"):
@@ -144,6 +135,19 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
     progress.diagnostics |= diagnose_scores(progress.scores)
     progress.diagnostics |= diagnose_series(history.targets_TK, bounds, series.target_names)
     return forecasts
+
+
+def history_of(spec: ExperimentSpec, dataset: Dataset) -> History:
+    """Return what the baselines of an experiment may know."""
+    return History(
+        targets_TK=dataset.series.known_TK,
+        timesteps=spec.timesteps,
+        output_length=spec.output_length,
+        alignment=spec.topology.contract.alignment,
+        season=dataset.series.season,
+        year=dataset.series.year,
+        train_W=dataset.target_starts("train"),
+    )
 
 
 def _unread_steps(spec: ExperimentSpec) -> dict[str, str]:
