@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from seqexp.cli.options import ConfigDir, Overrides, Workspace
+
+if TYPE_CHECKING:
+    from seqexp.compose.composer import Composed
 
 
 class Kind(StrEnum):
@@ -69,18 +72,24 @@ def check(
     build: Annotated[
         bool, typer.Option("--build/--no-build", help="Build the Keras model too (imports TensorFlow).")
     ] = True,
+    leakage: Annotated[
+        bool, typer.Option("--leakage", help="Prove that nothing of the future reaches what is fitted on the past.")
+    ] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Check an experiment: its config, its data, and the shapes of its layers.
 
-    [bold]Examples:[/]  seqexp check topology=encoder_decoder timesteps=14  |  seqexp check data=co2 --no-build
+    [bold]Examples:[/]  seqexp check topology=encoder_decoder timesteps=14  |  seqexp check data=co2 --leakage
     """
     from seqexp.cli.screen import make_table, results
     from seqexp.workflows.check import check_data, check_layers
     from seqexp.workflows.project import open_project
 
     composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    if leakage:
+        _check_leakage(composed)
+        return
     console, spec = results(), composed.spec
     with composed.explained():
         dataset, rows = check_data(spec)
@@ -103,3 +112,17 @@ def check(
     console.print()
     console.print(make_table(("layer", "output shape", "weights"), shapes, numbers=2))
     console.print(f"\n{sum(row.weights for row in layers):,} weights. All is well.")
+
+
+def _check_leakage(composed: Composed) -> None:
+    from seqexp.cli.screen import make_table, results
+    from seqexp.workflows.leakage import check_leakage
+
+    with composed.explained():
+        verdicts = list(check_leakage(composed.spec))
+    rows = [("holds" if verdict.holds else "LEAKS", verdict.check, verdict.detail) for verdict in verdicts]
+    results().print(make_table(("", "what was checked", "on what"), rows, whole=1))
+    leaks = sum(not verdict.holds for verdict in verdicts)
+    results().print(f"\n{leaks or 'None'} of {len(verdicts)} checks found a leak.")
+    if leaks:
+        raise typer.Exit(1)

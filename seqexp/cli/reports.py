@@ -38,6 +38,10 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
     for block in build_leaderboard([outcome.stored]):
         print_block(block)
         console.print()
+    if record.diagnostics:
+        rows = [(word.replace("_", " "), sentence) for word, sentence in record.diagnostics.items()]
+        console.print(make_table(("worth a look", ""), rows, whole=1))
+        console.print()
     console.print(f"Run directory  {_near(outcome.stored.path)}", soft_wrap=True)
     if outcome.mlflow_run_id:
         console.print(f"MLflow run     {outcome.mlflow_run_id}   (seqexp ui opens it)", soft_wrap=True)
@@ -50,6 +54,7 @@ def print_sweep(result: SweepResult) -> None:
     for block in blocks:
         print_block(block)
         console.print()
+    _print_signs(result)
     _print_left_out(result.skipped)
     failed = [(outcome.title, outcome.stored.record.error) for outcome in result.failed]
     if failed:
@@ -115,6 +120,23 @@ def _print_left_out(left_out: Sequence[LeftOut]) -> None:
         for reason, labels in reasons.items()
     ]
     results().print(make_table(("left out", "because"), rows))
+    results().print()
+
+
+def _print_signs(result: SweepResult) -> None:
+    """Print what is worth a look in the runs, each sign once."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for outcome in result.outcomes:
+        for word, sentence in outcome.stored.record.diagnostics.items():
+            found.setdefault(word, []).append((outcome.title, sentence))
+    if not found:
+        return
+    total = len(result.outcomes)
+    rows = [
+        (word.replace("_", " "), f"{len(those)} of {total}", f"{those[0][0]}: {those[0][1]}")
+        for word, those in found.items()
+    ]
+    results().print(make_table(("worth a look", "runs", "for example"), rows, whole=2))
     results().print()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.data.scaling import Scaler, fit_scaler
-from seqexp.data.series import Series, read_series
+from seqexp.data.series import Change, Series, read_series
 from seqexp.data.splits import SPLITS, Bounds, split_bounds
 from seqexp.data.windows import WindowShape, gather, window_starts, without_holes
 from seqexp.errors import DataError
@@ -59,15 +59,19 @@ class Dataset:
         return starts
 
 
-def prepare_dataset(spec: ExperimentSpec) -> Dataset:
+def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Dataset:
     """Read, split, scale and window the data of an experiment.
 
     Splits come first; scalers see the training rows only, and of these only values that were observed.
 
+    Args:
+        spec: The experiment.
+        change: Changes the table before anything else is done with it: how it is shown that nothing leaks.
+
     Raises:
         DataError: The data are not as the spec says, or a split is too short for one window.
     """
-    series = read_series(spec.data)
+    series = read_series(spec.data, change=change)
     bounds = split_bounds(spec.data.split, len(series), series.stamps)
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
     train = slice(*bounds.train)

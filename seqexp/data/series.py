@@ -5,6 +5,7 @@ Axis letters: T steps, F features, K targets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of
+from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of, year_of
 from seqexp.data.table import numeric_columns, place_of, read_table, release_tables, source_label
 from seqexp.errors import DataError, suggest
 from seqexp.spec.data import DataSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Change = Callable[[pd.DataFrame], pd.DataFrame]
 _BLOCK = 65_536  # steps that are worked on at once where a whole copy is not wanted
 
 
@@ -33,6 +35,7 @@ class Series:
         stamps: The time of each step, or None where the source has no time.
         frequency: The step between stamps in pandas' words, or None.
         season: Steps in one season.
+        year: Steps in a year, in whole seasons; None where a season is a year, or nothing is known of it.
         feature_names: F names.
         target_names: K names.
         fingerprint: sha256 of the content; the same data under another path has the same.
@@ -44,6 +47,7 @@ class Series:
     stamps: pd.DatetimeIndex | None
     frequency: str | None
     season: int
+    year: int | None
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     fingerprint: str
@@ -64,26 +68,29 @@ class Series:
         return replace(self, features_TF=np.empty((len(self), 0), self.features_TF.dtype))
 
 
-def read_series(spec: DataSpec, *, inputs_only: bool = False) -> Series:
+def read_series(spec: DataSpec, *, inputs_only: bool = False, change: Change | None = None) -> Series:
     """Read the series that a spec describes.
 
     Args:
         spec: The ``data`` section of an experiment.
         inputs_only: Read the features alone, for a forecast whose targets are not known.
+        change: Changes the table before anything else is done with it.
 
     Raises:
         DataError: The first thing in the data that is not as the spec says, with column, row and config key.
     """
-    series = _read(spec, inputs_only)
+    series = _read(spec, inputs_only, change)
     release_tables()
     return series
 
 
-def _read(spec: DataSpec, inputs_only: bool) -> Series:
+def _read(spec: DataSpec, inputs_only: bool, change: Change | None) -> Series:
     label = source_label(spec)
     table = read_table(spec)
     if spec.rows is not None:
         table = _cut(table, spec.rows[0], spec.rows[1], label)
+    if change is not None:
+        table = change(table)
     features = feature_names(spec)
     targets = () if inputs_only else spec.targets
     keys = dict.fromkeys(targets, "data.targets")
@@ -212,13 +219,15 @@ def _finish(
                 raise DataError(message, key="data.missing", mend=f"Cut them off: data.rows=[{start},null].")
     features_TF = values[list(features)].to_numpy()
     targets_TK = features_TF if targets == features else values[list(targets)].to_numpy(copy=True)
+    season = spec.season or season_of(frequency)
     return Series(
         features_TF=features_TF,
         targets_TK=targets_TK,
         observed_T=observed_T,
         stamps=stamps,
         frequency=frequency,
-        season=spec.season or season_of(frequency),
+        season=season,
+        year=year_of(frequency, season),
         feature_names=features,
         target_names=targets,
         fingerprint=_fingerprint(features_TF, targets_TK, observed_T, stamps),

@@ -160,6 +160,25 @@ def _refuse_endless(stamps: pd.DatetimeIndex, frequency: str, label: str) -> Non
         raise DataError(message, key="data.frequency", mend="Give the step that the rows really have.")
 
 
+def year_of(frequency: str | None, season: int) -> int | None:
+    """Return how many steps a year has, in whole seasons; None where a season is a year or longer, or it is not known.
+
+    >>> year_of("D", 7), year_of("h", 24), year_of("h", 168), year_of("MS", 12), year_of(None, 5)
+    (364, 8760, 8736, None, None)
+    """
+    steps = {"W": 52.18, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
+    offset = pd.tseries.frequencies.to_offset(frequency) if frequency is not None else None
+    if offset is None:
+        return None
+    name = str(getattr(offset, "rule_code", frequency)).split("-")[0]
+    try:
+        in_year = steps.get(name) or pd.Timedelta(days=365.25).value / pd.Timedelta(offset).value  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return None
+    seasons = round(in_year / season)
+    return seasons * season if seasons > 1 else None
+
+
 def season_of(frequency: str | None) -> int:
     """Return how many steps the usual season has: a day of hours, a week of days, a year of weeks or months; else 1.
 

@@ -1,5 +1,8 @@
 """Naive forecasts on exactly the windows of a model: what every number has to beat.
 
+The simple methods are those of Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition, 5.2,
+https://otexts.com/fpp3/simple-methods.html.
+
 Axis letters: T steps, K targets, W windows, N output steps.
 """
 
@@ -10,62 +13,90 @@ from typing import Any
 
 import numpy as np
 
+from seqexp.evaluation.history import History
+from seqexp.evaluation.linear import forecast_linearly
 from seqexp.registry import Registry
-from seqexp.spec.contract import Alignment
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Baseline = Callable[[Array, Array, int], Array]
+Baseline = Callable[[History, Array], Array | None]
 BASELINES: Registry[Baseline] = Registry("baseline")
 
 
-def last_known_step(first_W: Array, output_length: int, alignment: Alignment) -> Array:
-    """Return, for every target, the last step whose value a naive forecast may use, shape ``(W, N)``.
+def naive_forecasts(history: History, first_W: Array) -> dict[str, Array]:
+    """Return the forecasts of every baseline, shape ``(W, N, K)`` each.
 
-    ``future`` and ``same``: the step before the window's first target. ``next``: the step before each target, which
-    is the input step that the output answers.
+    A baseline that cannot forecast every window is left out: it is never scored on fewer windows than the model. So is
+    one that would say what another says in any case.
+
+    Args:
+        history: The series; a value after the last step that a forecast may use changes nothing in it.
+        first_W: First target step of every window.
     """
-    ahead_N = np.arange(output_length) if alignment == "next" else np.zeros(output_length, np.int64)
-    known_WN: Array = first_W[:, None] - 1 + ahead_N
-    return known_WN
+    forecasts = {name: BASELINES[name](history, first_W) for name in BASELINES}
+    return {name: forecast_WNK for name, forecast_WNK in forecasts.items() if forecast_WNK is not None}
 
 
 @BASELINES.register("persistence")
-def persistence(target_WN: Array, known_WN: Array, season: int) -> Array:
-    """Repeat the last known value: the step whose value is forecast for each target."""
-    return known_WN
+def persistence(history: History, first_W: Array) -> Array | None:
+    """Repeat the last known value."""
+    return history.values_at(history.known_WN(first_W))
 
 
 @BASELINES.register("seasonal_naive")
-def seasonal_naive(target_WN: Array, known_WN: Array, season: int) -> Array:
-    """Repeat the last known value of the same season: as many whole seasons back as are needed to be known."""
-    back_WN = -(-(target_WN - known_WN) // season)
-    source_WN: Array = target_WN - season * back_WN
-    return source_WN
+def seasonal_naive(history: History, first_W: Array) -> Array | None:
+    """Repeat the last known value of the same season."""
+    return _back(history, first_W, history.season)
 
 
-def naive_forecasts(
-    targets_TK: Array, first_W: Array, output_length: int, alignment: Alignment, season: int
-) -> dict[str, Array]:
-    """Return the forecasts of every baseline, shape ``(W, N, K)`` each.
-
-    A baseline whose source would lie before the series for any window is left out: it is never scored on fewer
-    windows than the model. Where a value is missing, the last one observed before it stands in.
-    """
-    known_TK = _fill_forward(targets_TK)
-    target_WN = first_W[:, None] + np.arange(output_length)
-    known_WN = last_known_step(first_W, output_length, alignment)
-    forecasts = {}
-    for name in BASELINES:
-        source_WN = BASELINES[name](target_WN, known_WN, season)
-        if source_WN.size and source_WN.min() >= 0 and not np.isnan(known_TK[source_WN]).any():
-            forecasts[name] = np.asarray(known_TK[source_WN], np.float64)
-    return forecasts
+@BASELINES.register("year_before")
+def year_before(history: History, first_W: Array) -> Array | None:
+    """Repeat the value of a year before, on the same day of the week or hour of the day."""
+    return None if history.year is None else _back(history, first_W, history.year)
 
 
-def _fill_forward(values_TK: Array) -> Array:
-    if not np.isnan(values_TK).any():
-        return values_TK
-    step_T1 = np.arange(len(values_TK))[:, None]
-    last_TK = np.maximum.accumulate(np.where(np.isnan(values_TK), 0, step_T1), axis=0)
-    filled: Array = np.take_along_axis(values_TK, last_TK, axis=0)
-    return filled
+@BASELINES.register("period_before")
+def period_before(history: History, first_W: Array) -> Array | None:
+    """Repeat the N values before the forecast, where N is no season anyway."""
+    length = history.output_length
+    if length in (1, history.season, history.year) or history.alignment == "next":
+        return None
+    return _back(history, first_W, length)
+
+
+@BASELINES.register("drift")
+def drift(history: History, first_W: Array) -> Array | None:
+    """Go on along the line from the first observed value to the last known one."""
+    known_WN, target_WN = history.known_WN(first_W), history.target_WN(first_W)
+    last_WNK = history.values_at(known_WN)
+    start_K = (~np.isnan(history.filled_TK)).argmax(axis=0)
+    if last_WNK is None or known_WN.min() <= start_K.max():
+        return None
+    first_K = history.filled_TK[start_K, np.arange(len(start_K))]
+    slope_WNK = (last_WNK - first_K) / (known_WN[..., None] - start_K)
+    forecast_WNK: Array = last_WNK + (target_WN - known_WN)[..., None] * slope_WNK
+    return forecast_WNK
+
+
+@BASELINES.register("mean")
+def mean(history: History, first_W: Array) -> Array | None:
+    """Repeat the mean of everything observed so far."""
+    known_WN = history.known_WN(first_W)
+    if history.values_at(known_WN) is None:
+        return None
+    is_known_TK = ~np.isnan(history.targets_TK)
+    sums_TK = np.cumsum(np.where(is_known_TK, history.targets_TK, 0.0), axis=0, dtype=np.float64)
+    means_WNK: Array = sums_TK[known_WN] / np.cumsum(is_known_TK, axis=0)[known_WN]
+    return means_WNK
+
+
+@BASELINES.register("linear")
+def linear(history: History, first_W: Array) -> Array | None:
+    """Map the steps that the model reads linearly to those that it gives."""
+    return forecast_linearly(history, first_W)
+
+
+def _back(history: History, first_W: Array, lag: int) -> Array | None:
+    """Repeat the value of as many whole lags back as are needed for it to be known."""
+    target_WN = history.target_WN(first_W)
+    lags_WN = -(-(target_WN - history.known_WN(first_W)) // lag)
+    return history.values_at(target_WN - lag * lags_WN)

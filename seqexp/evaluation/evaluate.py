@@ -6,14 +6,16 @@ Axis letters: W windows, N output steps, K targets.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from seqexp.evaluation.metrics import score, score_steps
+from seqexp.evaluation.metrics import Scale, score, score_steps
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_SCALED = ("mae", "mse", "rmse")
+_OF_BASELINES = ("mae", "rmse")  # at each step: there are many baselines, and may be many steps
 _SPLITS = {"validation": "val/", "test": ""}
 
 
@@ -34,18 +36,39 @@ class SplitScores:
     baseline_steps: dict[str, dict[str, list[float]]]
 
 
-def score_split(true_WNK: Array, forecast_WNK: Array, baselines: dict[str, Array], scale_K: Array) -> SplitScores:
-    """Score forecasts and baselines on the same windows; ``skill = 1 - MAE / min(baseline MAE)``."""
-    overall = score(true_WNK, forecast_WNK, scale_K)
-    scored = {name: score(true_WNK, naive_WNK, scale_K) for name, naive_WNK in baselines.items()}
+def score_split(true_WNK: Array, forecast_WNK: Array, baselines: dict[str, Array], scale: Scale) -> SplitScores:
+    """Score forecasts and baselines on the same windows.
+
+    ``skill = 1 - MAE / min(baseline MAE)``; ``breakeven_step``: the first step of the horizon, from 1, at which the
+    model's MAE is not below that of the best baseline at that step; N + 1 where there is none.
+    """
+    overall = score(true_WNK, forecast_WNK, scale)
+    scored = {name: score(true_WNK, naive_WNK, scale) for name, naive_WNK in baselines.items()}
+    steps = score_steps(true_WNK, forecast_WNK, scale)
+    baseline_steps = {
+        name: score_steps(true_WNK, naive_WNK, scale, _OF_BASELINES) for name, naive_WNK in baselines.items()
+    }
     best = min((scores["mae"] for scores in scored.values()), default=0.0)
     if best > 0 and "mae" in overall:
         overall["skill"] = 1 - overall["mae"] / best
-    return SplitScores(
-        overall=overall,
-        steps=score_steps(true_WNK, forecast_WNK, scale_K),
-        baselines=scored,
-        baseline_steps={name: score_steps(true_WNK, naive_WNK, scale_K) for name, naive_WNK in baselines.items()},
+        best_N = np.min([by_metric["mae"] for by_metric in baseline_steps.values()], axis=0)
+        lost_N = ~(np.array(steps["mae"]) < best_N)
+        overall["breakeven_step"] = float(lost_N.argmax() + 1 if lost_N.any() else len(lost_N) + 1)
+    return SplitScores(overall, steps, scored, baseline_steps)
+
+
+def with_scaled(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, baselines: dict[str, Array]) -> SplitScores:
+    """Add ``scaled/mae`` and its like to scores: what they are for these values, which a scaler gave."""
+    nothing = Scale(np.ones(true_WNK.shape[-1]), np.ones(true_WNK.shape[-1]))
+
+    def scaled(values_WNK: Array) -> dict[str, float]:
+        found = score(true_WNK, values_WNK, nothing)
+        return {f"scaled/{name}": found[name] for name in _SCALED if name in found}
+
+    return replace(
+        scores,
+        overall=scores.overall | scaled(forecast_WNK),
+        baselines={name: those | scaled(baselines[name]) for name, those in scores.baselines.items()},
     )
 
 

@@ -72,9 +72,16 @@ class TrainingSpec(Frozen):
 
 
 class EvaluationSpec(Frozen):
-    """Which forecasts are scored, one origin every ``stride`` steps, and by which figure of validation runs rank."""
+    """Which forecasts are scored, and how.
+
+    Attributes:
+        stride: Steps between two forecast origins.
+        scaled: Whether errors are given in units of the scaler, too, as the tables of many papers are.
+        select: The figure of validation that runs are ranked by.
+    """
 
     stride: Stride = 1
+    scaled: bool = False
     select: Select = DEFAULT_SELECT
 
 

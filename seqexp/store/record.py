@@ -26,6 +26,7 @@ class RunRecord:
         metrics: ``val/mae``, ``test/mae`` ...; in source units.
         baselines: ``baseline/persistence/mae`` (test), ``val/baseline/...``.
         steps: ``step/mae``, ``val/step/mae`` ...: one value for each step of the horizon, None where not defined.
+        diagnostics: Word -> sentence: what is worth a look in the run.
         fit: Best epoch, epochs run, whether it stopped early, number of weights.
         data: Fingerprint, rows, windows and bounds of the splits, scaler values, season, first and last stamps.
         timings: Stage -> seconds.
@@ -44,6 +45,7 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     baselines: dict[str, float] = field(default_factory=dict)
     steps: dict[str, list[float | None]] = field(default_factory=dict)
+    diagnostics: dict[str, str] = field(default_factory=dict)
     fit: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)

@@ -40,7 +40,7 @@ class Computed:
         status: How it ended.
         error: ``{"reason", "message"}`` of one that did not finish.
         explanation: The text of its ``error.txt``.
-        values: What its record says of metrics, baselines, steps, fit, data, timings and environment.
+        values: What its record says of metrics, baselines, steps, diagnostics, fit, data, timings and environment.
         history: One row for each epoch.
         files: Name in the run directory -> content.
     """
@@ -75,6 +75,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "metrics": flat_metrics(progress.scores),
             "baselines": flat_baselines(progress.scores),
             "steps": {name: finite(steps) for name, steps in flat_steps(progress.scores).items()},
+            "diagnostics": progress.diagnostics,
             "fit": progress.fit,
             "data": _describe_data(dataset),
             "timings": progress.timings,

@@ -155,15 +155,17 @@ def _row(runs: Sequence[StoredRun], label: str, select: str) -> Row:
 
 
 def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
-    """Return a row for each baseline; for each of its seasons, where the runs do not agree on one."""
-    seasons = dict.fromkeys(run.record.data["season"] for run in members)
+    """Return a row for each baseline; for each of its seasons or input lengths, where the runs do not agree on one."""
+    seasons = {run.record.data["season"] for run in members}
+    lengths = {run.spec["timesteps"] for run in members}
     found: dict[str, dict[str, float]] = {}
     for run in members:
+        told = {"seasonal_naive": f" {run.record.data['season']}"} if len(seasons) > 1 else {}
+        told |= {"linear": f" of {run.spec['timesteps']}"} if len(lengths) > 1 else {}
         for name, value in run.record.baselines.items():
             prefix, _, rest = name.partition("baseline/")
             baseline, _, metric = rest.partition("/")
-            seasonal = baseline.startswith("seasonal") and len(seasons) > 1
-            label = baseline.replace("_", " ") + (f" {run.record.data['season']}" if seasonal else "")
+            label = baseline.replace("_", " ") + told.get(baseline, "")
             found.setdefault(label, {})[f"{prefix or 'test/'}{metric}"] = value
     return [Row(label, metrics) for label, metrics in found.items()]
 

@@ -140,6 +140,7 @@ def _projection(
     if "engine" in record.fit:
         without = record.fit["engine"] == "compiled" and not record.fit["xla"]
         extra["engine"] = f"{record.fit['engine']}{' without XLA' if without else ''}"
+    extra |= {f"diagnostic.{word}": sentence for word, sentence in record.diagnostics.items()}
     if git:
         extra |= {"git_commit": git["commit"], "mlflow.source.git.commit": git["commit"]}
     files = {RECORD: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
@@ -236,6 +237,7 @@ def _note(run: StoredRun, spec: dict[str, Any]) -> str:
         for row, values in rows.items():
             cells = (f"{values[name]:.5g}" if name in values else "" for name in names)
             lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {word.replace('_', ' ')}: {sentence}" for word, sentence in record.diagnostics.items())]
     lines += ["", f"Run directory: `runs/{record.name}/{record.folder_name}`"]
     return "\n".join(lines)
 

@@ -15,7 +15,9 @@ import numpy as np
 from seqexp.data.dataset import Dataset
 from seqexp.errors import RunFailed
 from seqexp.evaluation.baselines import naive_forecasts
-from seqexp.evaluation.evaluate import SplitScores, score_split
+from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
+from seqexp.evaluation.evaluate import SplitScores, score_split, with_scaled
+from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from seqexp.training.watch import EpochEvent
 
 Forecast = Callable[[np.ndarray[Any, np.dtype[Any]]], np.ndarray[Any, np.dtype[Any]]]
+_KEPT = ("persistence", "seasonal_naive")  # whose forecasts are stored beside the model's
 Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -35,6 +38,7 @@ class Progress:
         self.timings: dict[str, float] = {}
         self.fit: dict[str, Any] = {}
         self.scores: dict[str, SplitScores] = {}
+        self.diagnostics: dict[str, str] = {}
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -92,6 +96,7 @@ def train(
         "weights": int(built.model.count_params()),
         **fit.engine,
     }
+    progress.diagnostics |= diagnose_fit(progress.history, fit.best_epoch) | _unread_steps(spec)
     if fit.compile_seconds is not None:
         progress.timings["compile"] = round(fit.compile_seconds, 3)
     return built.model, fit.forecast
@@ -100,8 +105,8 @@ def train(
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
     """Score the model on validation and test, and return the arrays of the test forecasts."""
     series, length = dataset.series, spec.output_length
-    observed_TK = series.known_TK
-    scale_K = seasonal_scale(observed_TK[slice(*dataset.bounds.train)], series.season)
+    history = history_of(spec, dataset)
+    scale = seasonal_scale(history.targets_TK[slice(*dataset.bounds.train)], series.season)
     forecasts: Forecasts = {}
     with progress.timed("evaluate"):
         for split in ("validation", "test"):
@@ -113,13 +118,45 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
                 raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
             forecast_WNK = dataset.target_scaler.inverse(scaled_WNK)
             first_W, true_WNK = dataset.target_starts(split), dataset.true_WNK(split)
-            alignment = spec.topology.contract.alignment
-            naive = naive_forecasts(observed_TK, first_W, length, alignment, series.season)
-            progress.scores[split] = score_split(true_WNK, forecast_WNK, naive, scale_K)
+            naive = naive_forecasts(history, first_W)
+            progress.scores[split] = score_split(true_WNK, forecast_WNK, naive, scale)
+            if spec.evaluation.scaled:
+                units = dataset.target_scaler.transform
+                scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
+                progress.scores[split] = with_scaled(progress.scores[split], units(true_WNK), scaled_WNK, scaled_naive)
             if split == "test":
-                named = {f"baseline_{name}": values for name, values in naive.items()}
+                progress.diagnostics |= diagnose_forecasts(true_WNK, forecast_WNK, naive.get("persistence"))
+                named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
                 forecasts = {"target_start": first_W, "true": true_WNK, "forecast": forecast_WNK, **named}
                 if series.stamps is not None:
                     stamps_T = series.stamps.tz_localize(None).to_numpy("datetime64[s]")
                     forecasts["time"] = stamps_T[first_W[:, None] + np.arange(length)]
+    bounds = {split: dataset.bounds.of(split) for split in dataset.starts}
+    progress.diagnostics |= diagnose_scores(progress.scores)
+    progress.diagnostics |= diagnose_series(history.targets_TK, bounds, series.target_names)
     return forecasts
+
+
+def history_of(spec: ExperimentSpec, dataset: Dataset) -> History:
+    """Return what the baselines of an experiment may know."""
+    return History(
+        targets_TK=dataset.series.known_TK,
+        timesteps=spec.timesteps,
+        output_length=spec.output_length,
+        alignment=spec.topology.contract.alignment,
+        season=dataset.series.season,
+        year=dataset.series.year,
+        train_W=dataset.target_starts("train"),
+    )
+
+
+def _unread_steps(spec: ExperimentSpec) -> dict[str, str]:
+    """Say so where the last outputs of a sequence are its forecasts: the first of them have not read all inputs."""
+    contract, unread = spec.topology.contract, spec.output_length - 1
+    is_sliced = contract.alignment == "future" and contract.output_length == "<= timesteps" and unread
+    if not is_sliced or any(layer.name == "Bidirectional" for layer in spec.topology.layers):
+        return {}
+    message = f"the first output has not read the last {unread} of the {spec.timesteps} input steps, the second all but"
+    return {
+        "unread_steps": f"{message} {unread - 1}: vector_output and encoder_decoder read them all before the first."
+    }

@@ -12,11 +12,12 @@ from seqexp.evaluation.evaluate import (
     flat_metrics,
     flat_steps,
     score_split,
+    with_scaled,
 )
-from seqexp.evaluation.metrics import METRICS
+from seqexp.evaluation.metrics import METRICS, Scale
 
 TRUE = np.array([[[10.0], [20.0]], [[30.0], [40.0]]])
-ONE = np.array([1.0])
+ONE = Scale(np.array([1.0]), np.array([1.0]))
 
 
 def _scores(error: float = 1.0, **baseline_errors: float) -> SplitScores:
@@ -41,10 +42,21 @@ def test_there_is_no_skill_where_no_baseline_errs(baselines: dict[str, float]) -
     assert set(_scores(1.0, **baselines).overall) == set(METRICS)
 
 
+@pytest.mark.parametrize(
+    ("model", "naive", "step"),
+    [([1.0, 1.0], [2.0, 2.0], 3), ([1.0, 3.0], [2.0, 2.0], 2), ([2.0, 1.0], [2.0, 2.0], 1)],
+    ids=["never", "second", "first: equal is not better"],
+)
+def test_the_step_from_which_the_model_is_no_longer_better(model: list[float], naive: list[float], step: int) -> None:
+    off = np.array(model).reshape(1, 2, 1), np.array(naive).reshape(1, 2, 1)
+    scores = score_split(TRUE, TRUE + off[0], {"a": TRUE + off[1], "b": TRUE + 9}, ONE)
+    assert scores.overall["breakeven_step"] == step
+
+
 def test_baselines_are_scored_as_the_model_is() -> None:
     scores = _scores(1.0, a=4.0)
     assert scores.baselines["a"] == _scores(-4.0).overall
-    assert scores.baseline_steps["a"] == _scores(-4.0).steps
+    assert scores.baseline_steps["a"] == {name: _scores(-4.0).steps[name] for name in ("mae", "rmse")}
     assert "skill" not in scores.baselines["a"]
 
 
@@ -56,10 +68,18 @@ def test_skill_counts_observed_values_only() -> None:
     assert score_split(true_WNK, model, {"a": naive}, ONE).overall["skill"] == pytest.approx(0.5)
 
 
+def test_scaled_errors_stand_beside_those_in_source_units() -> None:
+    scores = with_scaled(_scores(2.0, a=4.0), TRUE / 2, TRUE / 2 + 1, {"a": TRUE / 2 - 2})
+    assert (scores.overall["mae"], scores.overall["scaled/mae"], scores.overall["scaled/mse"]) == (2.0, 1.0, 1.0)
+    assert (scores.baselines["a"]["mae"], scores.baselines["a"]["scaled/mse"]) == (4.0, 4.0)
+
+
 def test_the_names_of_figures() -> None:
     scores = {"validation": _scores(1.0, persistence=2.0), "test": _scores(3.0, persistence=4.0)}
     metrics, baselines, steps = flat_metrics(scores), flat_baselines(scores), flat_steps(scores)
-    assert set(metrics) == {f"{split}/{name}" for split in ("val", "test") for name in (*METRICS, "skill")}
+    assert set(metrics) == {
+        f"{split}/{name}" for split in ("val", "test") for name in (*METRICS, "skill", "breakeven_step")
+    }
     assert (metrics["val/mae"], metrics["test/mae"]) == pytest.approx((1.0, 3.0))
     assert set(baselines) == {f"{split}baseline/persistence/{name}" for split in ("val/", "") for name in METRICS}
     assert baselines["baseline/persistence/mae"] == pytest.approx(4.0)

@@ -147,7 +147,8 @@ class TestWorkers:
         scores = [run.data.metrics["val/mae"] for run in children if run.data.tags["topology"] == "vector_output"]
         assert best.data.metrics["val/mae"] == min(scores)
         table = mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/leaderboard.json")
-        assert len(table["data"]) == 2 * (1 + 2)  # two blocks, each with one row of two seeds and two baselines
+        # Two blocks, each with one row of two seeds and the baselines; of one step, none is the period before.
+        assert len(table["data"]) == (1 + 5) + (1 + 6)
         assert mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/plan.json")["key"] == plan.key
 
         larger = plan_sweep(project, [*self.WORDS[:-2], "seed=1..2", self.WORDS[-1]])

@@ -1,0 +1,217 @@
+"""Prove for one experiment that nothing of the future reaches what is fitted on the past, by doing.
+
+The data are read again with everything from some step on changed beyond recognition. What may only depend on the steps
+before must come out the same to the last bit.
+
+Axis letters: T steps, F features, K targets, W windows, N output steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqexp.data.dataset import Dataset, prepare_dataset
+from seqexp.data.series import read_series
+from seqexp.data.splits import SPLITS
+from seqexp.data.stamps import read_stamps
+from seqexp.evaluation.baselines import naive_forecasts
+from seqexp.evaluation.metrics import seasonal_scale
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.train_and_score import history_of
+
+Array = np.ndarray[Any, np.dtype[Any]]
+_LOOKED_AT = 3  # windows of each split that are looked at one by one
+_CUTS = 6  # steps at which the series is cut; as many again behind holes
+_MOST_TRAINED = 500  # training windows whose baselines are compared
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One thing that was checked."""
+
+    check: str
+    holds: bool
+    detail: str
+
+
+def check_leakage(spec: ExperimentSpec) -> Iterator[Verdict]:
+    """Yield a verdict for each check.
+
+    Raises:
+        SeqexpError: The data are not as the spec says; there is nothing to check.
+    """
+    dataset = prepare_dataset(spec)
+    yield from _windows(dataset)
+    yield _reading(spec, dataset)
+    for split in ("train", "validation"):
+        start, stop = dataset.bounds.of(split)
+        if stop > start and stop < len(dataset.series):
+            changed = _read_changed(spec, dataset, stop)
+            yield from _after(split, stop, spec, dataset, changed)
+    yield from _single_windows(spec, dataset)
+    if spec.topology.contract.alignment == "next" and spec.output_length > 1:
+        yield _outputs_read_no_later_input(spec)
+
+
+def _windows(dataset: Dataset) -> Iterator[Verdict]:
+    length = dataset.shape.output_length
+    steps = {
+        split: np.unique(dataset.target_starts(split)[:, None] + np.arange(length))
+        for split in SPLITS
+        if len(dataset.starts[split])
+    }
+    shared = {
+        f"{one} and {other}": len(np.intersect1d(steps[one], steps[other])) for one, other in combinations(steps, 2)
+    }
+    overlap = {pair: count for pair, count in shared.items() if count}
+    said = ", ".join(f"{pair} share {count} target step(s)" for pair, count in overlap.items())
+    yield Verdict("no target step lies in two splits", not overlap, said or _counted(steps))
+    doubled = {split: len(starts_W) - len(np.unique(starts_W)) for split, starts_W in dataset.starts.items()}
+    yield Verdict(
+        "no window is there twice", not any(doubled.values()), f"{sum(map(len, dataset.starts.values()))} windows"
+    )
+    ordered = [steps[split] for split in SPLITS if split in steps]
+    in_order = all(one.max() < other.min() for one, other in pairwise(ordered))
+    yield Verdict("the splits follow each other in time", in_order, "train, validation, test")
+
+
+def _counted(steps: dict[str, Array]) -> str:
+    return ", ".join(f"{len(found)} {split}" for split, found in steps.items()) + " target steps"
+
+
+def _reading(spec: ExperimentSpec, dataset: Dataset) -> Verdict:
+    """Cut the series at several steps, behind holes above all: what is read before knows nothing of what follows."""
+    length = len(dataset.series)
+    behind_holes = np.flatnonzero(np.diff(dataset.series.observed_T.astype(int)) == 1) + 1
+    chosen = np.linspace(0, len(behind_holes) - 1, min(len(behind_holes), _CUTS)).astype(int)
+    stops = sorted({*behind_holes[chosen].tolist(), *np.linspace(1, length - 1, _CUTS).astype(int).tolist()})
+    whole = read_series(spec.data)
+    for stop in stops:
+        changed = read_series(spec.data, change=_changer(spec, dataset, stop))
+        for name in ("features_TF", "targets_TK", "observed_T"):
+            one, other = getattr(whole, name)[:stop], getattr(changed, name)[:stop]
+            if not np.array_equal(one, other, equal_nan=True):
+                detail = f"{name[:-3]} before step {stop} depend on steps from there on: a filled hole, or a smoothing?"
+                return Verdict("what is read knows nothing of later steps", False, detail)
+    return Verdict("what is read knows nothing of later steps", True, f"cut at {len(stops)} steps")
+
+
+def _after(split: str, stop: int, spec: ExperimentSpec, dataset: Dataset, changed: Dataset) -> Iterator[Verdict]:
+    """Compare what was read with what is read when every step from ``stop`` on is another."""
+    when = f"when all after the {split} split changes"
+    rows = f"{stop} of {len(dataset.series)} steps"
+    for name, values in (("inputs", dataset.inputs_TF), ("targets", dataset.targets_TK)):
+        others = {"inputs": changed.inputs_TF, "targets": changed.targets_TK}[name]
+        yield _same(f"the scaled {name} stay {when}", values[:stop], others[:stop], rows)
+    observed = [read.series.observed_T[:stop] for read in (dataset, changed)]
+    yield _same(f"what counts as observed stays {when}", observed[0], observed[1], rows)
+    scalers = [
+        np.concatenate(
+            [
+                values
+                for scaler in (read.feature_scaler, read.target_scaler)
+                for values in (scaler.center_F, scaler.scale_F)
+            ]
+        )
+        for read in (dataset, changed)
+    ]
+    yield _same(f"the scalers stay {when}", scalers[0], scalers[1], f"data.scaler={spec.data.scaler}")
+    starts = [read.starts[split] for read in (dataset, changed)]
+    yield _same(f"the {split} windows stay {when}", starts[0], starts[1], f"{len(starts[0])} windows")
+    histories = [history_of(spec, read) for read in (dataset, changed)]
+    first_W = dataset.target_starts(split)[-_MOST_TRAINED:]
+    forecasts = [naive_forecasts(history, first_W) for history in histories]
+    yield Verdict(f"the baselines of the {split} windows stay {when}", _alike(*forecasts), ", ".join(forecasts[0]))
+    train = slice(*dataset.bounds.train)
+    scales = [seasonal_scale(history.targets_TK[train], history.season).absolute_K for history in histories]
+    yield _same(f"the scale of MASE stays {when}", scales[0], scales[1], f"season {dataset.series.season}")
+
+
+def _single_windows(spec: ExperimentSpec, dataset: Dataset) -> Iterator[Verdict]:
+    """Look at a few windows: their inputs and baselines know nothing of what comes from their first target on."""
+    alignment = spec.topology.contract.alignment
+    if alignment != "future":
+        return  # by its meaning an input of these windows reaches past the first target
+    for split in ("validation", "test"):
+        starts_W = dataset.starts[split]
+        if not len(starts_W):
+            continue
+        chosen_W = starts_W[np.linspace(0, len(starts_W) - 1, _LOOKED_AT).astype(int)]
+        holds = True
+        for start in chosen_W:
+            first = int(start) + dataset.shape.offset
+            changed = _read_changed(spec, dataset, first)
+            window = slice(int(start), int(start) + spec.timesteps)
+            before, after = (naive_forecasts(history_of(spec, read), np.array([first])) for read in (dataset, changed))
+            fitted_later = first < dataset.bounds.train[1]  # a scaler or a map fitted on train may see what changed
+            holds &= fitted_later or (
+                np.array_equal(dataset.inputs_TF[window], changed.inputs_TF[window]) and _alike(before, after)
+            )
+        detail = f"{len(chosen_W)} windows, everything from their first target on changed"
+        yield Verdict(f"inputs and baselines of single {split} windows stay", holds, detail)
+
+
+def _outputs_read_no_later_input(spec: ExperimentSpec) -> Verdict:
+    """Change one input step after another: the output that answers an earlier step must not move."""
+    from seqexp.training.start import start_tensorflow
+
+    start_tensorflow(spec.training.cores)
+    from seqexp.models.build import build_model
+
+    model = build_model(spec).model
+    random = np.random.default_rng(0)
+    inputs_1TF = random.normal(size=(1, spec.timesteps, spec.data.n_features)).astype(np.float32)
+    outputs_N = np.asarray(model(inputs_1TF)).reshape(spec.output_length, -1)
+    first = spec.timesteps - spec.output_length  # the input step that the first output answers
+    for n in range(spec.output_length - 1):
+        changed_1TF = inputs_1TF.copy()
+        changed_1TF[:, first + n + 1 :] += 3.0
+        moved_N = np.asarray(model(changed_1TF)).reshape(spec.output_length, -1)
+        if not np.array_equal(outputs_N[: n + 1], moved_N[: n + 1]):
+            detail = f"output {n + 1} moves with input steps after the one it answers: they hold its target"
+            return Verdict("no output reads its own target", False, detail)
+    return Verdict("no output reads its own target", True, f"{spec.output_length} outputs, each one step ahead")
+
+
+def _alike(one: dict[str, Array], other: dict[str, Array]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(values, other[name]) for name, values in one.items())
+
+
+def _same(check: str, one: Array, other: Array, detail: str) -> Verdict:
+    if one.shape != other.shape:
+        return Verdict(check, False, f"shape {one.shape}, then {other.shape}")
+    differ = ~((one == other) | (np.isnan(one) & np.isnan(other)))
+    return Verdict(check, not differ.any(), detail if not differ.any() else f"{int(differ.sum())} value(s) differ")
+
+
+def _read_changed(spec: ExperimentSpec, dataset: Dataset, first: int) -> Dataset:
+    return prepare_dataset(spec, change=_changer(spec, dataset, first))
+
+
+def _changer(spec: ExperimentSpec, dataset: Dataset, first: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Return what changes every value of a table from a step on."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        later = np.arange(len(table)) >= first
+        if dataset.series.stamps is not None:
+            later = np.asarray(read_stamps(table, spec.data, "the changed data") >= dataset.series.stamps[first])
+        random = np.random.default_rng(first)
+        changed = table.copy()
+        for name in table.columns:
+            if name == spec.data.time or not pd.api.types.is_numeric_dtype(table[name]):
+                continue
+            values = table[name].to_numpy(np.float64, copy=True)
+            size = np.nanstd(values) or 1.0
+            values[later] = random.normal(50 * size, 20 * size, int(later.sum()))
+            if spec.data.missing != "error":
+                values[later & (random.random(len(values)) < 0.05)] = np.nan
+            changed[name] = values
+        return changed
+
+    return change
