@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import gc
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,30 @@ def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("store")
     MlflowStore(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
     return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ray cluster on this machine with two cores to give away; its files go to a home of its own."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sockets and files that Ray leaves to the collector
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv(
+            "PYTHONPATH", os.pathsep.join([str(Path(__file__).parent / "contracts"), os.environ.get("PYTHONPATH", "")])
+        )
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for left in (2, 1, 0):
+            try:
+                ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                break
+            except RuntimeError:  # its server has 30 s to start, which a machine full of tests may not give it
+                if not left:
+                    raise
+        yield
+        ray.shutdown()
+        gc.collect()
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from seqexp.workflows.search import SearchPlan
     from seqexp.workflows.sweep import SweepResult
 
-_LEAST_NEEDED = ("weights", "time", "epoch", "MASE", "val skill", "RMSE")
-_COLUMNS = ("", "", "val", "val skill", "test MAE", "RMSE", "MASE", "skill", "epoch", "weights", "time")
+_INTERVAL = "95% of means"
+_LEAST_NEEDED = (_INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
+_COLUMNS = ("", "", "val", "val skill", "test MAE", _INTERVAL, "RMSE", "MASE", "skill", "epoch", "weights", "time")
 
 
 def print_run(outcome: RunOutcome, project: Project) -> None:
@@ -156,7 +157,10 @@ def print_block(block: Block) -> None:
     console.print(Text(block.title, style="bold"), soft_wrap=True)
     cells = [_cells(row, block.select) for row in block.rows]
     names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
-    for dropped in range(len(_LEAST_NEEDED) + 1):  # a narrow terminal shows fewer columns, each of them whole
+    seeds = any(row.interval for row in block.rows)
+    for dropped in range(
+        0 if seeds else 1, len(_LEAST_NEEDED) + 1
+    ):  # a narrow terminal shows fewer columns, each of them whole
         shown = [place for place, name in enumerate(_COLUMNS) if name not in _LEAST_NEEDED[:dropped]]
         rows = [[row[place] for place in shown] for row in cells]
         table = make_table([names[place] for place in shown], rows, numbers=2, whole=len(shown))
@@ -187,6 +191,7 @@ def _cells(row: Row, select: str) -> tuple[object, ...]:
     for place, name in enumerate(names):
         if name in {select, "test/mae"} and name in row.spread:
             values[place] += f" ±{row.spread[name]:.2g}"
+    values.insert(3, f"{number(row.interval[0])} to {number(row.interval[1])}" if row.interval else "")
     if row.run:
         fit, seconds = row.run.record.fit, row.run.record.timings.get("fit", 0.0)
         values += [f"{fit['best_epoch']}/{fit['epochs']}", f"{fit['weights']:,}", f"{seconds:.1f} s"]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-SCHEMA = 2  # 2: the spec is in the record, too
+SCHEMA = 2  # 2: the spec is in the record, the figures of single steps are in a file of their own
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RunRecord:
         error: ``{"reason", "message"}`` of a run that did not finish, else empty.
         metrics: ``val/mae``, ``test/mae`` ...; in source units.
         baselines: ``baseline/persistence/mae`` (test), ``val/baseline/...``.
-        steps: ``step/mae``, ``val/step/mae`` ...: one value for each step of the horizon, None where not defined.
+        steps: ``step/mae`` ...: one value for each step of the horizon; empty but in a record of schema 1.
         diagnostics: Word -> sentence: what is worth a look in the run.
         fit: Best epoch, epochs run, whether it stopped early, number of weights.
         data: Fingerprint, rows, windows and bounds of the splits, scaler values, season, first and last stamps.

@@ -27,8 +27,9 @@ from seqexp.errors import StoreError
 from seqexp.fingerprint import hash_file
 from seqexp.store.record import SCHEMA, RunRecord
 
-RECORD, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
+RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
     "record.json",
+    "steps.json",
     "spec.yaml",
     "history.csv",
     "forecasts.npz",
@@ -60,6 +61,14 @@ class StoredRun:
             return tree
 
     @property
+    def steps(self) -> dict[str, list[float | None]]:
+        """``step/mae``, ``val/step/mae`` ...: one value for each step of the horizon, None where not defined."""
+        if self.record.steps or not (self.path / STEPS).exists():  # in a record of schema 1, or a run without a result
+            return self.record.steps
+        with self._reading(STEPS) as path:
+            return dict(json.loads(path.read_text("utf-8")))
+
+    @property
     def history(self) -> list[dict[str, float]]:
         """One row for each epoch."""
         with self._reading(HISTORY) as path, path.open(newline="") as file:
@@ -83,6 +92,11 @@ class StoredRun:
 def spec_file(tree: Mapping[str, Any]) -> bytes:
     """Return the content of :data:`SPEC`: the resolved config."""
     return yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True).encode()
+
+
+def steps_file(steps: Mapping[str, Sequence[float | None]]) -> bytes:
+    """Return the content of :data:`STEPS`: they are most of the figures, and a table of runs needs none of them."""
+    return json.dumps(dict(steps), allow_nan=False).encode()
 
 
 def history_file(rows: Sequence[Mapping[str, float]]) -> bytes:
@@ -246,7 +260,7 @@ def read_run(folder: Path) -> StoredRun:
         values = json.loads((folder / RECORD).read_text("utf-8"))
         if values.get("schema", 0) > SCHEMA:
             raise StoreError(f"{folder} was written by a later version of seqexp.", mend="Update seqexp.")
-        return StoredRun(folder.resolve(), RunRecord.from_values(values))
+        return StoredRun(folder.absolute(), RunRecord.from_values(values))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(f"The record of {folder} cannot be read: {error}") from None
 

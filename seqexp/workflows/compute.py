@@ -21,7 +21,7 @@ from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, fla
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import describe_environment
 from seqexp.store.record import Status
-from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, forecasts_file
+from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
@@ -40,7 +40,7 @@ class Computed:
         status: How it ended.
         error: ``{"reason", "message"}`` of one that did not finish.
         explanation: The text of its ``error.txt``.
-        values: What its record says of metrics, baselines, steps, diagnostics, fit, data, timings and environment.
+        values: What its record says of metrics, baselines, diagnostics, fit, data, timings and environment.
         history: One row for each epoch.
         files: Name in the run directory -> content.
     """
@@ -74,7 +74,6 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
         return {
             "metrics": flat_metrics(progress.scores),
             "baselines": flat_baselines(progress.scores),
-            "steps": {name: finite(steps) for name, steps in flat_steps(progress.scores).items()},
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
             "data": _describe_data(dataset),
@@ -136,7 +135,8 @@ def _make_files(
             step_errors=errors,
         )
         drawn = {name: (folder / name).read_bytes() for name in (MODEL, FIGURE)}
-        return {FORECASTS: forecasts_file(forecasts), **drawn}
+        steps = {name: finite(values) for name, values in flat_steps(progress.scores).items()}
+        return {FORECASTS: forecasts_file(forecasts), STEPS: steps_file(steps), **drawn}
 
 
 def _describe_data(dataset: Dataset) -> dict[str, Any]:

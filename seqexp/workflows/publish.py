@@ -27,6 +27,7 @@ from seqexp.store.run_dir import (
     MODEL,
     RECORD,
     SPEC,
+    STEPS,
     StoredRun,
     note_published,
     published_as,
@@ -143,7 +144,7 @@ def _projection(
     extra |= {f"diagnostic.{word}": sentence for word, sentence in record.diagnostics.items()}
     if git:
         extra |= {"git_commit": git["commit"], "mlflow.source.git.commit": git["commit"]}
-    files = {RECORD: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
+    files = {RECORD: "", STEPS: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
     return Projection(
         experiment=record.name,
         run_name=f"{record.title} {record.run_key[:6]}-{record.attempt}",
@@ -188,7 +189,7 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
     ended = _ms(run.record.ended)
     for name, value in {**run.record.metrics, **run.record.baselines}.items():
         yield Point(name, value, 0, ended)
-    for name, values in run.record.steps.items():
+    for name, values in run.steps.items():
         for step, known in enumerate(values, start=1):
             if known is not None:
                 yield Point(name, known, step, ended)

@@ -112,12 +112,14 @@ def _axes(plan: FrozenPlan) -> dict[str, str]:
 def _table(blocks: Sequence[Block]) -> dict[str, list[Any]]:
     """Return the leaderboard column by column; values that are not known are None."""
     spreads, columns = ("val/mae", "test/mae"), _columns(blocks)
-    names = ("block", "rank", "run", "seeds", *columns, *(f"{name} sd" for name in spreads), "best_run_key")
+    bounds = ("test/mae low", "test/mae high")
+    names = ("block", "rank", "run", "seeds", *columns, *(f"{name} sd" for name in spreads), *bounds, "best_run_key")
     table: dict[str, list[Any]] = {name: [] for name in names}
     for block in blocks:
         for row in block.rows:
             values = [row.metrics.get(name) for name in columns]
             values += [row.spread.get(name) for name in spreads]
+            values += row.interval or (None, None)
             seeds, best = (row.seeds, row.run.record.run_key) if row.run else (None, None)
             cells = [block.title, row.rank, row.label, seeds, *values, best]
             for column, cell in zip(table.values(), cells, strict=True):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,23 +21,6 @@ from seqexp.execution.ray import RayExecutor
 
 HERE = Path(__file__).parent
 Make = Callable[..., Executor]
-
-
-@contextmanager
-def start_ray(home: Path) -> Iterator[None]:
-    """Start a cluster on this machine, with two cores to give away; its files go to a home of its own."""
-    import ray
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        patch.setenv("PYTHONPATH", str(HERE))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sockets and files that Ray leaves to the collector
-            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-            yield
-            ray.shutdown()
-            gc.collect()
 
 
 @pytest.fixture(autouse=True)
@@ -79,14 +58,8 @@ def processes() -> Iterator[Make]:
         executor.close()
 
 
-@pytest.fixture(scope="module")
-def _local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with start_ray(tmp_path_factory.mktemp("home")):
-        yield
-
-
 @pytest.fixture
-def on_ray(_local_ray: None) -> Iterator[Make]:
+def on_ray(local_ray: None) -> Iterator[Make]:
     from executor_work import versions
 
     made = []

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -20,20 +17,7 @@ from seqexp.workflows.sweep import run_sweep
 WORDS = ["data=table", "data.targets=y", "training.epochs=2", "topology=vector_output", "topology.units=3", "seed=0,1"]
 
 
-@pytest.fixture(scope="module")
-def _ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    import ray
-
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of sockets and files that Ray leaves to the collector
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        yield
-        ray.shutdown()
-
-
-@pytest.mark.usefixtures("_ray")
+@pytest.mark.usefixtures("local_ray")
 def test_the_numbers_are_those_of_the_other_executors(project: Project, tmp_path: Path) -> None:
     stamps = pd.date_range("2024-01-01", periods=200, freq="D")
     values = [float(step % 7 + step % 5) for step in range(200)]
