@@ -13,7 +13,7 @@ import typer
 from seqexp.cli.look import check, list_, show
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
-from seqexp.cli.use import doctor, predict, sync, ui
+from seqexp.cli.use import compare, doctor, predict, sync, ui
 from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(show)
 app.command()(check)
 app.command()(run)
 app.command()(sweep)
+app.command()(compare)
 app.command()(predict)
 app.command()(ui)
 app.command()(sync)

@@ -1,4 +1,4 @@
-"""The verbs that use what was recorded: predict, ui, doctor."""
+"""The verbs that use what was recorded: compare, predict, ui, doctor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,30 @@ from typing import Annotated, Optional
 import typer
 
 from seqexp.cli.options import ConfigDir, Json, Workspace
+
+
+def compare(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Runs, sweeps or experiments; of none, all there is.", metavar="[WORD]..."),
+    ] = None,
+    json: Json = False,
+    workspace: Workspace = None,
+) -> None:
+    """Put runs beside each other, and say which differences are larger than seed noise and chance.
+
+    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare eight_topologies
+    """
+    from seqexp.cli.comparisons import print_comparisons
+    from seqexp.cli.screen import print_json
+    from seqexp.workflows.compare import as_values, compare_runs
+    from seqexp.workflows.project import open_project
+
+    comparisons = compare_runs(open_project(workspace), words or [])
+    if json:
+        print_json(as_values(comparisons))
+    else:
+        print_comparisons(comparisons)
 
 
 def predict(

@@ -40,7 +40,7 @@ class Row:
             bootstrap's percentiles (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
         rank: From 1 among the rows of its block, None for a baseline and where there is no validation.
         run: The run, the best of several on validation; None for a baseline.
-        seeds: How many runs it stands for.
+        runs: All that it stands for.
     """
 
     label: str
@@ -49,7 +49,12 @@ class Row:
     interval: tuple[float, float] | None = None
     rank: int | None = None
     run: StoredRun | None = None
-    seeds: int = 1
+    runs: tuple[StoredRun, ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        """How many runs it stands for."""
+        return len(self.runs)
 
 
 @dataclass(frozen=True)
@@ -152,13 +157,13 @@ def _but_for_the_seed(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
 def _row(runs: Sequence[StoredRun], label: str, select: str) -> Row:
     best = min(runs, key=lambda run: run.record.metrics.get(select, float("inf")))
     if len(runs) == 1:
-        return Row(label, best.record.metrics, run=best)
+        return Row(label, best.record.metrics, run=best, runs=tuple(runs))
     names = [name for name in best.record.metrics if all(name in run.record.metrics for run in runs)]
     values = {name: [run.record.metrics[name] for run in runs] for name in names}
     means = {name: fmean(found) for name, found in values.items()}
     spread = {name: float(np.std(found, ddof=1)) for name, found in values.items()}
     interval = _bootstrap(values["test/mae"]) if len(runs) > 2 else None
-    return Row(f"{label} ({len(runs)} seeds)", means, spread, interval, run=best, seeds=len(runs))
+    return Row(f"{label} ({len(runs)} seeds)", means, spread, interval, run=best, runs=tuple(runs))
 
 
 def _bootstrap(values: Sequence[float]) -> tuple[float, float]:

@@ -1,0 +1,182 @@
+"""Runs beside each other: what was changed, what came of it, and whether that is more than chance.
+
+Axis letters: W forecast origins, N output steps, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from seqexp.compose.tree import leaves
+from seqexp.errors import StoreError
+from seqexp.evaluation.significance import diebold_mariano, holm, interval_of_mean
+from seqexp.store.run_dir import StoredRun, find_last, find_run, list_runs
+from seqexp.store.sweep_dir import list_sweeps, read_plan
+from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
+from seqexp.workflows.project import Project
+
+_UNTOLD = ("tracking", "execution", "name", "data.path")
+CHANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row of a leaderboard beside the first.
+
+    Attributes:
+        label: The row's.
+        mean: Its test MAE minus that of the first, over the seeds and origins that both have: above 0 it is worse.
+        interval: Where the mean over other seeds would lie with a chance of 95%; None with one seed in common.
+        seeds: How many both have.
+        p_value: Of Diebold and Mariano, over the origins, adjusted for the number of rows; NaN where none are common.
+        origins: How many both have.
+    """
+
+    label: str
+    mean: float
+    interval: tuple[float, float] | None
+    seeds: int
+    p_value: float
+    origins: int
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        which = "worse" if self.mean > 0 else "better"
+        over_origins = f"{'more' if self.p_value < CHANCE else 'no more'} than chance over the origins"
+        if self.interval is None:
+            return f"{which}, {over_origins}; seed noise unknown: one seed in common"
+        noise = "larger than" if self.interval[0] > 0 or self.interval[1] < 0 else "within"
+        return f"{which}, {noise} seed noise, {over_origins}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A block of a leaderboard, with each row beside the one that is best on validation."""
+
+    block: Block
+    first: str
+    differences: tuple[Difference, ...]
+
+
+def compare_runs(project: Project, words: Sequence[str]) -> list[Comparison]:
+    """Compare what words mean: runs, sweeps or experiments; of none, all that the workspace holds.
+
+    Only runs that forecast the same steps of the same data stand in one block. Test figures rank nothing: the row that
+    the others are held against is the best on validation.
+
+    Raises:
+        StoreError: A word means nothing that is recorded.
+    """
+    runs = {run.path: run for word in words for run in _meant(project, word)}
+    found = list(runs.values()) if words else list(list_runs(project.runs))
+    comparisons = []
+    for block in build_leaderboard(found):
+        rows = [row for row in block.rows if row.run is not None]
+        first, others = rows[0], rows[1:]
+        measured = [_difference(first, row, block.output_length) for row in others]
+        adjusted = holm([p if p == p else 1.0 for *_, p, _ in measured])
+        differences = (
+            Difference(row.label, mean, interval, seeds, p_value if p == p else p, origins)
+            for row, p_value, (mean, interval, seeds, p, origins) in zip(others, adjusted, measured, strict=True)
+        )
+        comparisons.append(Comparison(block, first.label, tuple(differences)))
+    return comparisons
+
+
+def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    return {
+        "blocks": [
+            {
+                "title": comparison.block.title,
+                "select": comparison.block.select,
+                "rows": [_row_values(row) for row in comparison.block.rows],
+                "first": comparison.first,
+                "differences": [
+                    {
+                        **asdict(found),
+                        "p_value": found.p_value if found.p_value == found.p_value else None,
+                        "verdict": found.verdict,
+                    }
+                    for found in comparison.differences
+                ],
+            }
+            for comparison in comparisons
+        ]
+    }
+
+
+def _row_values(row: Row) -> dict[str, Any]:
+    runs = [run.path.name for run in row.runs]
+    weights = row.run.record.fit.get("weights") if row.run else None
+    values = {"label": row.label, "rank": row.rank, "runs": runs, "weights": weights}
+    return {**values, "metrics": row.metrics, "sd": row.spread, "test/mae 95%": row.interval}
+
+
+def changed_keys(runs: Sequence[StoredRun]) -> list[tuple[str, list[str]]]:
+    """Return every key in which specs differ, with the value of each; what the data and versions were, too."""
+    flat = []
+    for run in runs:
+        known = {key: value for key, value in leaves(run.spec) if not key.startswith(_UNTOLD)}
+        known["(data)"] = run.record.data.get("fingerprint", "")[:12]
+        environment = run.record.environment
+        known |= {f"({name})": version for name, version in environment.get("versions", {}).items()}
+        known["(git)"] = environment.get("git", {}).get("commit", "")[:12]
+        flat.append(known)
+    keys = dict.fromkeys(key for known in flat for key in known)
+    return [
+        (key, [str(known.get(key, "")) for known in flat])
+        for key in keys
+        if len({str(known.get(key, "")) for known in flat}) > 1
+    ]
+
+
+def _meant(project: Project, word: str) -> list[StoredRun]:
+    """Return the runs that a word means: a run, the runs of a sweep, or those of an experiment."""
+    if (project.runs / word).is_dir() and not (project.runs / word / "record.json").exists():
+        return [run for run in list_runs(project.runs) if run.record.name == word]
+    for folder in list_sweeps(project.sweeps):
+        plan = read_plan(folder)
+        if len(word) > 3 and plan["key"].startswith(word):
+            found = (find_last(project.runs, point["spec"]["name"], point["run_key"]) for point in plan["points"])
+            return [run for run in found if run is not None]
+    try:
+        return [find_run(word, project.runs)]
+    except StoreError as error:
+        mend = "Name a run, a sweep or an experiment; seqexp list runs shows what there is."
+        raise StoreError(error.problems[0].message, mend=mend) from None
+
+
+def _difference(
+    first: Row, other: Row, output_length: int
+) -> tuple[float, tuple[float, float] | None, int, float, int]:
+    """Return mean difference, interval over seeds, seeds, p-value and origins."""
+    by_seed = [{run.spec["seed"]: run for run in row.runs} for row in (first, other)]
+    seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
+    pairs = [(by_seed[0][seed], by_seed[1][seed]) for seed in seeds] or [(first.runs[0], other.runs[0])]
+    losses = [_losses(one, two) for one, two in pairs]
+    by_origin_W = np.mean([one_W - two_W for one_W, two_W in losses], axis=0)
+    per_seed = [float(np.mean(two_W - one_W)) for one_W, two_W in losses]
+    stride = int(first.runs[0].spec["evaluation"]["stride"])
+    p_value = diebold_mariano(by_origin_W, np.zeros_like(by_origin_W), max(-(-output_length // stride), 1))
+    return float(np.mean(per_seed)), interval_of_mean(per_seed), len(seeds), p_value, len(by_origin_W)
+
+
+def _losses(one: StoredRun, two: StoredRun) -> tuple[Any, Any]:
+    """Return the mean absolute error of two runs at each origin that both have."""
+    arrays = [one.forecasts, two.forecasts]
+    shared, first, second = np.intersect1d(*(found["target_start"] for found in arrays), return_indices=True)
+    if not len(shared):
+        raise StoreError(f"{one.path.name} and {two.path.name} have no forecast origin in common.")
+    places = (first, second)
+    losses = [
+        np.nanmean(np.abs(found["forecast"] - found["true"])[place_W], axis=(1, 2))
+        for found, place_W in zip(arrays, places, strict=True)
+    ]
+    kept_W = ~np.isnan(losses[0] + losses[1])
+    return losses[0][kept_W], losses[1][kept_W]

@@ -1,0 +1,84 @@
+"""Comparisons: what words mean, what was changed, and which differences are more than noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqexp.errors import StoreError
+from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.compare import as_values, changed_keys, compare_runs
+from seqexp.workflows.plan import Plan, plan_sweep
+from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.sweep import SweepResult, run_sweep
+
+WORDS = [
+    "data=sine",
+    "data.source.sine.length=300",
+    "topology.layers=[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]",
+    "execution=inline",
+    "tracking=none",
+    "training.epochs=6",
+    "optimizer.learning_rate=0.01,0.00001",
+    "seed=0..2",
+]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Plan, SweepResult]:
+    project = open_project(tmp_path_factory.mktemp("workspace"))
+    plan = plan_sweep(project, WORDS)
+    return project, plan, run_sweep(project, plan)
+
+
+def _runs(done: tuple[Project, Plan, SweepResult]) -> list[StoredRun]:
+    return [outcome.stored for outcome in done[2].outcomes]
+
+
+@pytest.mark.parametrize("meaning", ["sweep", "experiment", "runs", "nothing"])
+def test_what_words_mean(meaning: str, done: tuple[Project, Plan, SweepResult]) -> None:
+    project, plan, _ = done
+    keys = [run.path.name for run in _runs(done)]
+    words = {"sweep": [plan.key[:8]], "experiment": ["seqexp"], "runs": keys, "nothing": []}[meaning]
+    (comparison,) = compare_runs(project, words)
+    assert [row.seeds for row in comparison.block.rows if row.run] == [3, 3]
+
+
+def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepResult]) -> None:
+    (comparison,) = compare_runs(done[0], [])
+    (found,) = comparison.differences
+    assert comparison.first.startswith("encoder_decoder 14->7 learning_rate=0.01")
+    means = [np.mean([run.record.metrics["test/mae"] for run in _runs(done)[first : first + 3]]) for first in (0, 3)]
+    assert found.mean == pytest.approx(means[1] - means[0])
+    assert found.interval is not None
+    assert 0 < found.interval[0] < found.mean < found.interval[1]
+    assert found.p_value < 0.01
+    assert (found.seeds, found.origins) == (3, 39)
+    assert found.verdict == "worse, larger than seed noise, more than chance over the origins"
+    assert as_values([comparison])["blocks"][0]["differences"][0]["seeds"] == 3
+
+
+def test_with_one_seed_the_noise_is_not_known(done: tuple[Project, Plan, SweepResult]) -> None:
+    runs = _runs(done)
+    (comparison,) = compare_runs(done[0], [runs[0].path.name, runs[3].path.name])
+    (found,) = comparison.differences
+    assert found.interval is None
+    assert "seed noise unknown" in found.verdict
+
+
+def test_what_was_changed(done: tuple[Project, Plan, SweepResult]) -> None:
+    runs = _runs(done)
+    assert changed_keys([runs[0], runs[3]]) == [("optimizer.learning_rate", ["0.01", "1e-05"])]
+    assert changed_keys([runs[0], runs[0]]) == []
+
+
+def test_an_unknown_word_is_explained(done: tuple[Project, Plan, SweepResult]) -> None:
+    with pytest.raises(StoreError, match="no run 'nothing'") as caught:
+        compare_runs(done[0], ["nothing"])
+    assert "a sweep or an experiment" in str(caught.value)
+
+
+def test_an_empty_workspace_has_nothing_to_compare(tmp_path: Path) -> None:
+    assert compare_runs(open_project(tmp_path), []) == []
