@@ -20,7 +20,7 @@ def compare(
 ) -> None:
     """Put runs beside each other, and say which differences are larger than seed noise and chance.
 
-    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare eight_topologies
+    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback
     """
     from seqexp.cli.comparisons import print_comparisons
     from seqexp.cli.screen import print_json

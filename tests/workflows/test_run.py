@@ -49,6 +49,7 @@ def test_the_run_directory_is_complete(finished: tuple[Project, RunOutcome]) -> 
         "model.keras",
         "figures/forecast.png",
         "manifest.json",
+        "steps.json",
         "mlflow.json",
     }
     assert damaged_files(folder) == []
