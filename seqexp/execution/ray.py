@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -123,6 +124,7 @@ class RayExecutor(Pool):
                 except ConnectionError:
                     ray.init("local", **options, **local)
             else:
+                _knock(self._address)
                 ray.init(self._address, **options)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -262,6 +264,19 @@ class _Remote:
                 self._outbox.put(Ended(task.number, name, work(task.payload, tell)))
             except (Exception, TaskStopped) as error:
                 self._outbox.put(broken(task, name, error))
+
+
+def _knock(address: str) -> None:
+    """See that something listens at an address: Ray itself tries for two minutes.
+
+    Raises:
+        OSError: Nothing does.
+        ValueError: It is no address.
+    """
+    host, colon, port = address.partition("://")[2].partition(":") if "://" in address else address.partition(":")
+    if not (host and colon and port.isdigit()):
+        raise ValueError("expected auto, local or host:port")
+    socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def _place(path: str, digest: str, reference: Any) -> str:

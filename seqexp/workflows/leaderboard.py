@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
@@ -200,9 +201,18 @@ def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
     several: dict[str, set[str]] = {}
     for name, values in zip(named, flat, strict=True):
         several.setdefault(name, set()).add(str({key: values.get(key) for key in told}))
-    return [
+    labels = [
         " ".join([name, *(f"{key.split('.')[-1]}={values[key]}" for key in told if key in values)])
         if len(several[name]) > 1
         else name
         for name, values in zip(named, flat, strict=True)
     ]
+    counts = Counter(labels)
+    return [
+        label if counts[label] == 1 else f"{label} {_layers(run)}" for label, run in zip(labels, members, strict=True)
+    ]
+
+
+def _layers(run: StoredRun) -> str:
+    """Name the layers of a topology, each kind once: what sets runs apart that are alike in all else."""
+    return "-".join(dict.fromkeys(next(iter(layer)) for layer in run.spec["topology"]["layers"]))

@@ -14,6 +14,8 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import program_key_of, run_key_of, title_of
 from seqexp.workflows.project import Project
 
+_LONGEST = 48  # characters of one key and value in a title: a list of layers is longer
+
 
 @dataclass(frozen=True)
 class Point:
@@ -43,7 +45,9 @@ class Point:
         """A readable name, with what the sweep varies besides topology, lengths and seed."""
         told = ("topology=", "timesteps=", "output_length=", "seed=")
         varied = [word for word in self.label.split() if "=" in word and not word.startswith(told)]
-        return " ".join([title_of(self.spec), *varied])
+        return " ".join(
+            [title_of(self.spec), *(word if len(word) <= _LONGEST else f"{word[:_LONGEST]}…" for word in varied)]
+        )
 
     def as_values(self) -> dict[str, Any]:
         """Return the point as plain values, whole."""

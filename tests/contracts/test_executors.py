@@ -308,6 +308,19 @@ class TestRay:
             _events(on_ray(warm_up=refuse_to_start), _tasks({}))
         assert "no such thing" in str(caught.value)
 
+    @pytest.mark.parametrize(("address", "says"), [("127.0.0.1:9", "refused"), ("nowhere", "host:port")])
+    def test_a_cluster_that_is_not_there_is_missed_at_once(
+        self, address: str, says: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from executor_work import versions
+
+        monkeypatch.setattr("ray.is_initialized", lambda: False)
+        began = time.monotonic()
+        with pytest.raises(ExecutionError, match=says) as caught:
+            _events(RayExecutor(_work(), versions=versions, address=address), _tasks({}))
+        assert caught.value.problems[0].key == "execution.address"
+        assert time.monotonic() - began < 10
+
     def test_more_than_the_cluster_has_is_refused(self, on_ray: Make) -> None:
         with pytest.raises(ExecutionError, match="no room for a run") as caught:
             _events(on_ray(cpus_per_run=64), _tasks({}))

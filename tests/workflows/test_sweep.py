@@ -262,6 +262,15 @@ def test_python_does_what_the_command_line_does(project: Project) -> None:
     assert loaded.model.output_shape == (None, 7, 1)
 
 
+def test_rows_that_differ_in_their_layers_alone_are_told_apart(project: Project) -> None:
+    dense = "[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
+    other = "[{Flatten:{}},{Dropout:{rate:0.5}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
+    words = [*SMALL, "execution=inline", f"topology.layers=choice({dense},{other})"]
+    (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan_sweep(project, words)).outcomes)
+    labels = {row.label.removeprefix("encoder_decoder 14->7 ") for row in block.rows if row.run}
+    assert labels == {"Flatten-Dense-Reshape", "Flatten-Dropout-Dense-Reshape"}
+
+
 def test_the_interval_of_means_narrows_with_the_seeds() -> None:
     few, many = _bootstrap([1.0, 2.0, 3.0]), _bootstrap([1.0, 2.0, 3.0] * 20)
     assert few == _bootstrap([1.0, 2.0, 3.0])
