@@ -215,4 +215,5 @@ def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
 
 def _layers(run: StoredRun) -> str:
     """Name the layers of a topology, each kind once: what sets runs apart that are alike in all else."""
-    return "-".join(dict.fromkeys(next(iter(layer)) for layer in run.spec["topology"]["layers"]))
+    layers = run.spec["topology"]["layers"]  # one without arguments is its name alone
+    return "-".join(dict.fromkeys(layer if isinstance(layer, str) else next(iter(layer)) for layer in layers))
