@@ -134,7 +134,8 @@ def _block(members: Sequence[StoredRun], select: str) -> Block:
 
     rows = sorted((_row(runs, label, select) for runs, label in zip(alike, labels, strict=True)), key=order)
     rows = [replace(row, rank=rank if ranked else None) for rank, row in enumerate(rows, start=1)]
-    rows += _baseline_rows(members)
+    baselines = _baseline_rows(members)
+    rows = [*(_with_skill(row, baselines) for row in rows), *baselines]
     rows.sort(key=order)
     name, targets, output_length, alignment, *_ = _block_key(members[0])
     return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows), select)
@@ -173,6 +174,16 @@ def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
     means = np.asarray(values)[random.integers(len(values), size=(_RESAMPLED, len(values)))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _with_skill(row: Row, baselines: Sequence[Row]) -> Row:
+    """Measure the skill of a row against the best baseline of its block: a run that read less had a weaker one."""
+    skills = {}
+    for split in ("val", "test"):
+        best = min((naive.metrics.get(f"{split}/mae", 0.0) for naive in baselines), default=0.0)
+        if best > 0 and f"{split}/mae" in row.metrics:
+            skills[f"{split}/skill"] = 1 - row.metrics[f"{split}/mae"] / best
+    return replace(row, metrics={**row.metrics, **skills})
 
 
 def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:

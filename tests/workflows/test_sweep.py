@@ -262,6 +262,19 @@ def test_python_does_what_the_command_line_does(project: Project) -> None:
     assert loaded.model.output_shape == (None, 7, 1)
 
 
+def test_skill_is_measured_against_the_best_baseline_of_the_block(project: Project) -> None:
+    words = ["data=co2", "data.missing=forward_fill", "training.epochs=1", "topology=vector_output", "tracking=none"]
+    plan = plan_sweep(project, [*words, "topology.units=2", "execution=inline", "timesteps=1,26"])
+    (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan).outcomes)
+    best = min(row.metrics["val/mae"] for row in block.rows if not row.run)
+    assert {row.label for row in block.rows if row.label.startswith("linear")} == {"linear of 1", "linear of 26"}
+    for row in block.rows:
+        if row.run:
+            assert row.metrics["val/skill"] == pytest.approx(1 - row.metrics["val/mae"] / best)
+    by_error = [row.metrics["val/skill"] for row in block.rows if row.run]
+    assert by_error == sorted(by_error, reverse=True)
+
+
 def test_rows_that_differ_in_their_layers_alone_are_told_apart(project: Project) -> None:
     dense = "[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
     other = "[{Flatten:{}},{Dropout:{rate:0.5}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
