@@ -5,7 +5,7 @@ Axis letters: W windows, N output steps, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from seqexp.evaluation.metrics import Scale, score, score_steps
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_OF_TARGETS = ("mae", "rmse")
 _SCALED = ("mae", "mse", "rmse")
 _OF_BASELINES = ("mae", "rmse")  # at each step: there are many baselines, and may be many steps
 _SPLITS = {"validation": "val/", "test": ""}
@@ -70,6 +71,18 @@ def with_scaled(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, basel
         overall=scores.overall | scaled(forecast_WNK),
         baselines={name: those | scaled(baselines[name]) for name, those in scores.baselines.items()},
     )
+
+
+def with_targets(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, names: Sequence[str]) -> SplitScores:
+    """Add ``mae/<target>`` and ``rmse/<target>`` to scores where there are several targets."""
+    if len(names) < 2:
+        return scores
+    nothing = Scale(np.ones(1), np.ones(1))
+    found: dict[str, float] = {}
+    for k, name in enumerate(names):
+        own = score(true_WNK[..., k : k + 1], forecast_WNK[..., k : k + 1], nothing)
+        found |= {f"{metric}/{name}": own[metric] for metric in _OF_TARGETS if metric in own}
+    return replace(scores, overall=scores.overall | found)
 
 
 def flat_metrics(scores: dict[str, SplitScores]) -> dict[str, float]:

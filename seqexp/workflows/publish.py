@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
 
 LOADER = "seqexp.workflows.serving"
+_ODD = re.compile(r"[^\w\-. :/]")  # signs that MLflow takes in no name, and a target may have
 _HISTORY_ONLY = {"epoch", "time"}
 
 
@@ -188,7 +190,7 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
     yield from _epoch_points(row for row in run.history if row["epoch"] > shown_epochs)
     ended = _ms(run.record.ended)
     for name, value in {**run.record.metrics, **run.record.baselines}.items():
-        yield Point(name, value, 0, ended)
+        yield Point(_ODD.sub("_", name), value, 0, ended)
     for name, values in run.steps.items():
         for step, known in enumerate(values, start=1):
             if known is not None:

@@ -16,7 +16,7 @@ from seqexp.data.dataset import Dataset
 from seqexp.errors import RunFailed
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
-from seqexp.evaluation.evaluate import SplitScores, score_split, with_scaled
+from seqexp.evaluation.evaluate import SplitScores, score_split, with_scaled, with_targets
 from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
@@ -119,7 +119,8 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
             forecast_WNK = dataset.target_scaler.inverse(scaled_WNK)
             first_W, true_WNK = dataset.target_starts(split), dataset.true_WNK(split)
             naive = naive_forecasts(history, first_W)
-            progress.scores[split] = score_split(true_WNK, forecast_WNK, naive, scale)
+            scores = score_split(true_WNK, forecast_WNK, naive, scale)
+            progress.scores[split] = with_targets(scores, true_WNK, forecast_WNK, series.target_names)
             if spec.evaluation.scaled:
                 units = dataset.target_scaler.transform
                 scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}

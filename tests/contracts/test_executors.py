@@ -73,6 +73,12 @@ def on_ray(local_ray: None) -> Iterator[Make]:
         executor.close()
 
 
+@pytest.fixture(params=["processes", "on_ray"])
+def pool(request: pytest.FixtureRequest) -> Make:
+    make: Make = request.getfixturevalue(request.param)
+    return make
+
+
 def _tasks(*payloads: dict[str, object], groups: str = "") -> list[Task]:
     return [Task(number, payload, groups[number : number + 1]) for number, payload in enumerate(payloads)]
 
@@ -177,37 +183,61 @@ class TestEvery:
             assert changes <= 1
 
 
-class TestProcesses:
-    def test_two_workers_share_the_tasks(self, processes: Make) -> None:
-        last = _last(_events(processes(), _tasks(*({"sleeps": 0.3} for _ in range(6)))))
+class TestPools:
+    """What those with workers promise, wherever these are."""
+
+    def test_two_workers_share_the_tasks(self, pool: Make) -> None:
+        last = _last(_events(pool(), _tasks(*({"sleeps": 0.3} for _ in range(6)))))
         assert len({event.result[1] for event in last.values()}) == 2
 
-    def test_no_more_workers_than_tasks(self, processes: Make) -> None:
-        last = _last(_events(processes(workers=4), _tasks({}, {})))
-        assert len({event.result[1] for event in last.values()}) <= 2
-
-    def test_a_task_whose_worker_is_killed_is_tried_again(self, processes: Make, tmp_path: Path) -> None:
+    def test_a_task_whose_worker_is_killed_is_tried_again(self, pool: Make, tmp_path: Path) -> None:
         tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})
-        events = _events(processes(), tasks)
+        events = _events(pool(), tasks)
         assert _last(events)[0].result[0] == "well"
         assert [type(event) for event in events if event.number == 0] == [Started, Started, Ended]
         assert isinstance(_last(events)[1], Ended)
 
-    def test_but_not_for_ever(self, processes: Make, tmp_path: Path) -> None:
-        last = _last(_events(processes(), _tasks({"dies": str(tmp_path / "f"), "times": 9}, {"gives": 1}, {})))
+    def test_but_not_for_ever(self, pool: Make, tmp_path: Path) -> None:
+        last = _last(_events(pool(), _tasks({"dies": str(tmp_path / "f"), "times": 9}, {"gives": 1}, {})))
         assert last[0].reason == "worker_died"
-        assert "SIGKILL" in last[0].message
-        assert (tmp_path / "f").stat().st_size == 2
+        assert (tmp_path / "f").stat().st_size == 2  # nothing underneath tries it again
         assert isinstance(last[1], Ended)
         assert isinstance(last[2], Ended)
 
-    def test_a_task_that_takes_too_long_is_ended(self, processes: Make) -> None:
+    def test_a_task_that_takes_too_long_is_ended(self, pool: Make) -> None:
         began = time.monotonic()
-        last = _last(_events(processes(timeout=1.0), _tasks({"sleeps": 60}, {"gives": 1}, {"gives": 2})))
+        last = _last(_events(pool(timeout=1.0), _tasks({"sleeps": 60}, {"gives": 1}, {"gives": 2})))
         assert last[0].reason == "timeout"
         assert "execution.timeout" in last[0].message
         assert isinstance(last[1], Ended)
         assert time.monotonic() - began < 20
+
+    def test_workers_that_cannot_start_are_explained(self, pool: Make) -> None:
+        from executor_work import refuse_to_start
+
+        with pytest.raises(ExecutionError) as caught:
+            _events(pool(warm_up=refuse_to_start, workers=1), _tasks({}))
+        assert "no such thing" in str(caught.value)
+
+    def test_closing_leaves_nothing_running(self, pool: Make) -> None:
+        executor = pool()
+        last = _last(_events(executor, _tasks({"sleeps": 0.2}, {"sleeps": 0.2})))
+        executor.close()
+        deadline = time.monotonic() + 10
+        pids = {event.result[1] for event in last.values()}
+        while any(_is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(_is_alive(pid) for pid in pids)
+
+
+class TestProcesses:
+    def test_the_signal_that_killed_a_worker_is_named(self, processes: Make, tmp_path: Path) -> None:
+        last = _last(_events(processes(retries=0), _tasks({"dies": str(tmp_path / "f"), "times": 1})))
+        assert "SIGKILL" in last[0].message
+
+    def test_no_more_workers_than_tasks(self, processes: Make) -> None:
+        last = _last(_events(processes(workers=4), _tasks({}, {})))
+        assert len({event.result[1] for event in last.values()}) <= 2
 
     def test_the_time_limit_holds_beside_a_worker_that_is_never_still(self, processes: Make) -> None:
         events = _events(processes(timeout=2.0), _tasks({"sleeps": 60}, {"chats": 1.9}, {"chats": 1.9}, {"chats": 1.9}))
@@ -222,21 +252,6 @@ class TestProcesses:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         processes()
         assert list(tmp_path.iterdir()) == []
-
-    def test_workers_that_cannot_start_are_explained(self) -> None:
-        from executor_work import refuse_to_start, work
-
-        with ProcessExecutor(work, warm_up=refuse_to_start, workers=1) as executor:
-            with pytest.raises(ExecutionError) as caught:
-                executor.run(_tasks({}), lambda event: None)
-            assert "no such thing" in str(caught.value)
-
-    def test_closing_leaves_nothing_running(self, processes: Make) -> None:
-        executor = processes()
-        last = _last(_events(executor, _tasks({"sleeps": 0.2}, {"sleeps": 0.2})))
-        pids = {event.result[1] for event in last.values()}
-        executor.close()
-        assert not any(_is_alive(pid) for pid in pids)
 
     def test_workers_end_with_a_driver_that_is_killed(self, tmp_path: Path) -> None:
         script = (
@@ -257,28 +272,6 @@ class TestProcesses:
 
 
 class TestRay:
-    def test_two_workers_share_the_tasks(self, on_ray: Make) -> None:
-        last = _last(_events(on_ray(), _tasks(*({"sleeps": 0.3} for _ in range(6)))))
-        assert len({event.result[1] for event in last.values()}) == 2
-
-    def test_a_task_whose_worker_is_killed_is_tried_again(self, on_ray: Make, tmp_path: Path) -> None:
-        tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})
-        events = _events(on_ray(), tasks)
-        assert _last(events)[0].result[0] == "well"
-        assert [type(event) for event in events if event.number == 0] == [Started, Started, Ended]
-        assert isinstance(_last(events)[1], Ended)
-
-    def test_but_not_for_ever(self, on_ray: Make, tmp_path: Path) -> None:
-        last = _last(_events(on_ray(), _tasks({"dies": str(tmp_path / "f"), "times": 9}, {"gives": 1}, {})))
-        assert last[0].reason == "worker_died"
-        assert (tmp_path / "f").stat().st_size == 2  # Ray itself tries nothing again
-        assert isinstance(last[1], Ended)
-
-    def test_a_task_that_takes_too_long_is_ended(self, on_ray: Make) -> None:
-        last = _last(_events(on_ray(timeout=1.0), _tasks({"sleeps": 60}, {"gives": 1}, {"gives": 2})))
-        assert last[0].reason == "timeout"
-        assert isinstance(last[1], Ended)
-
     def test_files_are_brought_to_a_machine_that_has_them_not(
         self, on_ray: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -301,13 +294,6 @@ class TestRay:
             _events(on_ray(versions=other_versions), _tasks({}))
         assert "other versions: process" in str(caught.value)
 
-    def test_workers_that_cannot_start_are_explained(self, on_ray: Make) -> None:
-        from executor_work import refuse_to_start
-
-        with pytest.raises(ExecutionError) as caught:
-            _events(on_ray(warm_up=refuse_to_start), _tasks({}))
-        assert "no such thing" in str(caught.value)
-
     @pytest.mark.parametrize(("address", "says"), [("127.0.0.1:9", "refused"), ("nowhere", "host:port")])
     def test_a_cluster_that_is_not_there_is_missed_at_once(
         self, address: str, says: str, monkeypatch: pytest.MonkeyPatch
@@ -325,16 +311,6 @@ class TestRay:
         with pytest.raises(ExecutionError, match="no room for a run") as caught:
             _events(on_ray(cpus_per_run=64), _tasks({}))
         assert caught.value.problems[0].key == "execution.cpus_per_run"
-
-    def test_closing_leaves_nothing_running(self, on_ray: Make) -> None:
-        executor = on_ray()
-        last = _last(_events(executor, _tasks({"sleeps": 0.2}, {"sleeps": 0.2})))
-        executor.close()
-        deadline = time.monotonic() + 10
-        pids = {event.result[1] for event in last.values()}
-        while any(_is_alive(pid) for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(_is_alive(pid) for pid in pids)
 
 
 def _is_alive(pid: int) -> bool:

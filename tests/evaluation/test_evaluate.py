@@ -13,6 +13,7 @@ from seqexp.evaluation.evaluate import (
     flat_steps,
     score_split,
     with_scaled,
+    with_targets,
 )
 from seqexp.evaluation.metrics import METRICS, Scale
 
@@ -72,6 +73,15 @@ def test_scaled_errors_stand_beside_those_in_source_units() -> None:
     scores = with_scaled(_scores(2.0, a=4.0), TRUE / 2, TRUE / 2 + 1, {"a": TRUE / 2 - 2})
     assert (scores.overall["mae"], scores.overall["scaled/mae"], scores.overall["scaled/mse"]) == (2.0, 1.0, 1.0)
     assert (scores.baselines["a"]["mae"], scores.baselines["a"]["scaled/mse"]) == (4.0, 4.0)
+
+
+def test_each_of_several_targets_has_its_own_figures() -> None:
+    true_WNK = np.concatenate([TRUE, TRUE], axis=-1)
+    forecast_WNK = true_WNK + np.array([1.0, -3.0])
+    scale = Scale(np.ones(2), np.ones(2))
+    found = with_targets(score_split(true_WNK, forecast_WNK, {}, scale), true_WNK, forecast_WNK, ["a", "b c"]).overall
+    assert (found["mae"], found["mae/a"], found["rmse/b c"]) == (2.0, 1.0, 3.0)
+    assert "mae/a" not in with_targets(_scores(), TRUE, TRUE, ["a"]).overall
 
 
 def test_the_names_of_figures() -> None:
