@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from seqexp.data.series import Change, Series, read_series
 from seqexp.data.splits import SPLITS, Bounds, split_bounds
 from seqexp.data.windows import WindowShape, gather, window_starts, without_holes
 from seqexp.errors import DataError
+from seqexp.fingerprint import KEY_LENGTH
 from seqexp.spec.experiment import ExperimentSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -57,6 +59,19 @@ class Dataset:
         """Return the first target step of every window of a split."""
         starts: Array = self.starts[split] + self.shape.offset
         return starts
+
+
+def task_key(dataset: Dataset) -> str:
+    """Return the fingerprint of what is scored: the targets and origins of validation and test, whatever is read.
+
+    Runs with the same one forecast the same values from the same origins, and their errors compare.
+    """
+    content = sha256(repr((dataset.series.target_names, dataset.shape.output_length)).encode())
+    for split in ("validation", "test"):
+        content.update(np.ascontiguousarray(dataset.target_starts(split)).data)
+        values_TK = dataset.series.known_TK[slice(*dataset.bounds.of(split))]
+        content.update(np.ascontiguousarray(values_TK, np.float64).data)
+    return content.hexdigest()[:KEY_LENGTH]
 
 
 def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Dataset:

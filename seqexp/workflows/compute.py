@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqexp.data.dataset import Dataset, prepare_dataset
+from seqexp.data.dataset import Dataset, prepare_dataset, task_key
 from seqexp.errors import RunFailed, SeqexpError
 from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
 from seqexp.spec.experiment import ExperimentSpec
@@ -144,6 +144,7 @@ def _describe_data(dataset: Dataset) -> dict[str, Any]:
     stamps = series.stamps
     return {
         "fingerprint": series.fingerprint,
+        "task": task_key(dataset),
         "steps": len(series),
         "first": str(stamps[0]) if stamps is not None else None,
         "last": str(stamps[-1]) if stamps is not None else None,

@@ -120,6 +120,7 @@ def _block_key(run: StoredRun) -> tuple[Any, ...]:
         windows["validation"],
         windows["test"],
         tuple(data["bounds"]["test"]),
+        data.get("task", ""),
     )
 
 

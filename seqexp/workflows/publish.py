@@ -138,6 +138,8 @@ def _projection(
     record, spec = run.record, run.spec
     git = record.environment.get("git", {})
     extra = _description(spec)
+    if "task" in record.data:
+        extra["task"] = record.data["task"]  # runs compare where it is the same
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if "engine" in record.fit:

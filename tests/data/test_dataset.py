@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqexp.data.dataset import Dataset, prepare_dataset
+from seqexp.data.dataset import Dataset, prepare_dataset, task_key
 from seqexp.errors import DataError
 from seqexp.spec.experiment import ExperimentSpec
 
@@ -193,3 +193,24 @@ def test_a_season_longer_than_the_training_split_is_refused(compose: Callable[..
     with pytest.raises(DataError) as caught:
         prepare_dataset(compose("data=sine", "data.season=5000"))
     assert caught.value.problems[0].key == "data.season"
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["timesteps=28"], True),
+        (["data.features=all"], True),
+        (["data.scaler=robust", "seed=3"], True),
+        (["output_length=6"], False),
+        (["data.rows=[2,-1]"], False),
+        (["data.split.test=0.14"], False),
+        (["evaluation=weekly"], False),
+        (["data.targets=Voltage"], False),
+    ],
+    ids=lambda words: words[0] if isinstance(words, list) else "",
+)
+def test_what_is_scored_has_a_key_whatever_is_read(
+    words: list[str], same: bool, compose: Callable[..., ExperimentSpec]
+) -> None:
+    keys = [task_key(prepare_dataset(compose(*more))) for more in ([], words)]
+    assert (keys[0] == keys[1]) == same
