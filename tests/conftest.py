@@ -17,6 +17,9 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["RAY_AUTH_MODE"] = "disabled"  # a second cluster in a process would miss the token of the first one's home
+    "disabled"  # else it leaves a token in the home, and a second cluster misses the first one's
+)
 if "SEQEXP_COMPILE_CACHE" not in os.environ:  # compiled programs are shared by the tests and thrown away after them
     os.environ["SEQEXP_COMPILE_CACHE"] = tempfile.mkdtemp(prefix="seqexp-tests-")
     atexit.register(shutil.rmtree, os.environ["SEQEXP_COMPILE_CACHE"], ignore_errors=True)
@@ -45,25 +48,18 @@ def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
-@pytest.fixture(scope="session")
-def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Ray cluster on this machine with two cores to give away; its files go to a home of its own."""
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """A Ray cluster on this machine with two cores to give away."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sockets and files that Ray leaves to the collector
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv(
             "PYTHONPATH", os.pathsep.join([str(Path(__file__).parent / "contracts"), os.environ.get("PYTHONPATH", "")])
         )
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        for left in (2, 1, 0):
-            try:
-                ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-                break
-            except RuntimeError:  # its server has 30 s to start, which a machine full of tests may not give it
-                if not left:
-                    raise
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         yield
         ray.shutdown()
         gc.collect()
