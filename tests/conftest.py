@@ -18,8 +18,6 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["RAY_AUTH_MODE"] = "disabled"  # a second cluster in a process would miss the token of the first one's home
-    "disabled"  # else it leaves a token in the home, and a second cluster misses the first one's
-)
 if "SEQEXP_COMPILE_CACHE" not in os.environ:  # compiled programs are shared by the tests and thrown away after them
     os.environ["SEQEXP_COMPILE_CACHE"] = tempfile.mkdtemp(prefix="seqexp-tests-")
     atexit.register(shutil.rmtree, os.environ["SEQEXP_COMPILE_CACHE"], ignore_errors=True)
