@@ -65,13 +65,13 @@ def draw_forecast(
     horizon = np.arange(1, length + 1)
     for order, (name, errors) in enumerate(step_errors.items()):
         color, width = (_MODEL, 2) if not order else (_NAIVE, 1.5)
-        line = "-" if order < 2 else "--"
+        line = ("-", "-", "--", ":")[min(order, 3)]
         below.plot(horizon, errors, color=color, linewidth=width, linestyle=line, marker="o", markersize=3, label=name)
     below.set_xlabel("step of the horizon")
     below.set_ylabel(f"test {metric}")
     below.set_ylim(bottom=0)
     below.xaxis.get_major_locator().set_params(integer=True)
-    below.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 0.98), borderaxespad=0)
+    below.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 0.98), borderaxespad=0)
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)

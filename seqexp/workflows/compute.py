@@ -123,7 +123,10 @@ def _make_files(
         save_model(model, folder / MODEL)
         scores = progress.scores["test"]
         errors = {"model": scores.steps["mae"]}
-        errors |= {name.replace("_", " "): steps["mae"] for name, steps in scores.baseline_steps.items()}
+        best = min(scores.baselines, key=lambda name: scores.baselines[name]["mae"], default="")
+        for name in dict.fromkeys([best, "persistence", "seasonal_naive"]):  # all of them could not be told apart
+            if name in scores.baseline_steps:
+                errors[name.replace("_", " ")] = scores.baseline_steps[name]["mae"]
         positions_WN = forecasts["target_start"][:, None] + np.arange(spec.output_length)
         draw_forecast(
             folder / FIGURE,
