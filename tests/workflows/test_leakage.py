@@ -59,6 +59,10 @@ def test_nothing_leaks_in_what_ships(data: str, compose: Compose) -> None:
     assert _leaks(compose(f"data={data}")) == ""
 
 
+def test_long_windows_around_holes_are_audited_too(compose: Compose) -> None:
+    assert _leaks(compose("data=household_power", "data.missing=drop", "timesteps=150")) == ""
+
+
 def test_a_scaler_fitted_on_everything_is_caught(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     real = dataset_module.fit_scaler
     read: list[Any] = []
