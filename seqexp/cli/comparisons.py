@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from seqexp.cli.reports import print_block
@@ -31,5 +32,5 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
 
 def _cells(found: Difference) -> tuple[object, ...]:
     reach = f"{found.interval[0]:+.3g} to {found.interval[1]:+.3g}" if found.interval else ""
-    p_value = f"{found.p_value:.2g}" if found.p_value >= 0.001 else "<0.001"
+    p_value = "<0.001" if found.p_value < 0.001 else "-" if math.isnan(found.p_value) else f"{found.p_value:.2g}"
     return found.label, f"{found.mean:+.4g}", reach, found.seeds, found.origins, p_value, found.verdict

@@ -5,6 +5,7 @@ Axis letters: W forecast origins, N output steps, K targets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class Difference:
         mean: Its test MAE minus that of the first, over the seeds and origins that both have: above 0 it is worse.
         interval: Where the mean over other seeds would lie with a chance of 95%; None with one seed in common.
         seeds: How many both have.
-        p_value: Of Diebold and Mariano, over the origins, adjusted for the number of rows; NaN where none are common.
+        p_value: Of Diebold and Mariano, over the origins, adjusted for the number of rows; NaN under 3 origins.
         origins: How many both have.
     """
 
@@ -48,8 +49,10 @@ class Difference:
         """In words."""
         which = "worse" if self.mean > 0 else "better"
         over_origins = f"{'more' if self.p_value < CHANCE else 'no more'} than chance over the origins"
+        if math.isnan(self.p_value):
+            over_origins = "too few origins to tell from chance"
         if self.interval is None:
-            return f"{which}, {over_origins}; seed noise unknown: one seed in common"
+            return f"{which}, {over_origins}; seed noise unknown: {'one' if self.seeds else 'no'} seed in common"
         noise = "larger than" if self.interval[0] > 0 or self.interval[1] < 0 else "within"
         return f"{which}, {noise} seed noise, {over_origins}"
 
@@ -79,9 +82,9 @@ def compare_runs(project: Project, words: Sequence[str]) -> list[Comparison]:
         rows = [row for row in block.rows if row.run is not None]
         first, others = rows[0], rows[1:]
         measured = [_difference(first, row, block.output_length) for row in others]
-        adjusted = holm([p if p == p else 1.0 for *_, p, _ in measured])
+        adjusted = holm([1.0 if math.isnan(p) else p for *_, p, _ in measured])
         differences = (
-            Difference(row.label, mean, interval, seeds, p_value if p == p else p, origins)
+            Difference(row.label, mean, interval, seeds, p if math.isnan(p) else p_value, origins)
             for row, p_value, (mean, interval, seeds, p, origins) in zip(others, adjusted, measured, strict=True)
         )
         comparisons.append(Comparison(block, first.label, tuple(differences)))
@@ -100,7 +103,7 @@ def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
                 "differences": [
                     {
                         **asdict(found),
-                        "p_value": found.p_value if found.p_value == found.p_value else None,
+                        "p_value": None if math.isnan(found.p_value) else found.p_value,
                         "verdict": found.verdict,
                     }
                     for found in comparison.differences

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqexp.cli.comparisons import _cells
 from seqexp.errors import StoreError
 from seqexp.store.run_dir import StoredRun
-from seqexp.workflows.compare import as_values, changed_keys, compare_runs
+from seqexp.workflows.compare import Difference, as_values, changed_keys, compare_runs
 from seqexp.workflows.plan import Plan, plan_sweep
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.sweep import SweepResult, run_sweep
@@ -66,6 +67,12 @@ def test_with_one_seed_the_noise_is_not_known(done: tuple[Project, Plan, SweepRe
     (found,) = comparison.differences
     assert found.interval is None
     assert "seed noise unknown" in found.verdict
+
+
+def test_too_few_origins_and_no_common_seed_are_said() -> None:
+    found = Difference("a", 1.0, None, seeds=0, p_value=float("nan"), origins=2)
+    assert found.verdict == "worse, too few origins to tell from chance; seed noise unknown: no seed in common"
+    assert "-" in _cells(found)
 
 
 def test_what_was_changed(done: tuple[Project, Plan, SweepResult]) -> None:
