@@ -14,6 +14,7 @@ from seqexp.compose.overrides import choices_of
 from seqexp.compose.resolve import references, resolve
 from seqexp.compose.tree import get_value, leaves, set_value
 from seqexp.errors import ConfigError, Problem, SeqexpError
+from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import Contract
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.topology import RESERVED
@@ -128,6 +129,7 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
         return problems
     targets = data.get("targets")
     n_targets = max(len(targets), 1) if isinstance(targets, list) else 1  # an empty list is reported for itself
+    problems += _move_past(data, origins)
     features = data.get("features")
     n_features = n_targets
     if isinstance(features, (list, str)):
@@ -140,11 +142,37 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
         except SeqexpError as error:
             problems += error.problems
             n_features = 1
+    n_features += _count_added(data, features if isinstance(features, (list, str)) else targets)
     derived = (choices.get("topology", ""), choices.get("data", ""), n_targets, n_features)
     for key, value in zip(DERIVED, derived, strict=True):
         set_value(tree, key, value)
         origins[key] = Origin("derived")
     return problems
+
+
+def _move_past(data: dict[str, Any], origins: Origins) -> list[Problem]:
+    """Read ``data.past`` as what it is: the long form of ``data.features``."""
+    past = data.pop("past", None)
+    if past is None:
+        return []
+    if data.get("features") is not None:
+        mend = "Keep one of them: data.features is the short form."
+        return [Problem("data.past and data.features name the same thing.", "data.past", mend)]
+    data["features"] = past
+    if "data.past" in origins:
+        origins["data.features"] = origins["data.past"]
+    return []
+
+
+def _count_added(data: dict[str, Any], features: Any) -> int:
+    """Count the columns that are read besides the features: what is known ahead. What is wrong is reported later."""
+    future, calendar = (
+        [value] if isinstance(value, str) else value for value in (data.get("future"), data.get("calendar"))
+    )
+    known = [features] if isinstance(features, str) else features
+    is_there = [name for name in future or [] if features == "all" or (isinstance(known, list) and name in known)]
+    words = [word for word in calendar or [] if isinstance(word, str)]
+    return len(future or []) - len(is_there) + len(calendar_columns(words))
 
 
 def _keep_contract(tree: Tree, origins: Origins) -> list[Problem]:

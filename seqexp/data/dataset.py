@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
 from seqexp.data.series import Change, Series, read_series
 from seqexp.data.splits import SPLITS, Bounds, split_bounds
-from seqexp.data.windows import WindowShape, gather, window_starts, without_holes
+from seqexp.data.transform import Transform, check_positive, make_transform
+from seqexp.data.windows import WindowShape, gather
 from seqexp.errors import DataError
 from seqexp.fingerprint import KEY_LENGTH
+from seqexp.spec.contract import Alignment
 from seqexp.spec.experiment import ExperimentSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -33,11 +36,15 @@ class Dataset:
         bounds: Where each split lies.
         shape: The form of the windows.
         feature_scaler: Fitted on the training split.
-        target_scaler: Fitted on the training split.
+        target_scaler: Fitted on the training split, on transformed targets.
+        unit_scaler: Fitted on the training split, on targets in source units: what scaled errors are measured in.
+        transform: What was done to the target columns before they were scaled.
         inputs_TF: Scaled features, float32.
         targets_TK: Scaled targets, float32.
+        ahead: Columns of the inputs that are read at the steps of the forecast.
         weights_T: 1 where a step is trained on, 0 where its target was filled; None where nothing was.
-        starts: Split -> first input step of every window, shape ``(W,)``.
+        starts: Split -> first input step of every window, shape ``(W,)``; ``calibration`` among them where intervals
+            are wanted.
     """
 
     series: Series
@@ -45,8 +52,11 @@ class Dataset:
     shape: WindowShape
     feature_scaler: Scaler
     target_scaler: Scaler
+    unit_scaler: Scaler
+    transform: Transform
     inputs_TF: Array
     targets_TK: Array
+    ahead: tuple[int, ...]
     weights_T: Array | None
     starts: dict[str, Array]
 
@@ -54,6 +64,11 @@ class Dataset:
         """Return the targets of a split in source units, NaN where a target was filled."""
         true_WNK = gather(self.series.known_TK, self.target_starts(split), self.shape.output_length)
         return np.asarray(true_WNK, np.float64)
+
+    def in_source_units(self, scaled_WNK: Array, first_W: Array, alignment: Alignment) -> Array:
+        """Undo scaling and transform of forecasts, given the first target step of every window."""
+        values_WNK = self.target_scaler.inverse(scaled_WNK)
+        return self.transform.invert(values_WNK, first_W, self.series.targets_TK, alignment)
 
     def target_starts(self, split: str) -> Array:
         """Return the first target step of every window of a split."""
@@ -88,7 +103,10 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
     """
     series = read_series(spec.data, change=change)
     bounds = split_bounds(spec.data.split, len(series), series.stamps)
-    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
+    conformal = spec.evaluation.conformal
+    if conformal is not None:
+        bounds = bounds.with_calibration(conformal.share)
+    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
     train = slice(*bounds.train)
     observed_TK = series.known_TK[train]
     if spec.data.season is not None and spec.data.season >= bounds.size("train"):
@@ -96,33 +114,67 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
     if np.isnan(observed_TK).all(axis=0).any():
         raise DataError("a target has no value in the training split.", key="data.split.train")
-    feature_scaler = fit_scaler(spec.data.scaler, _known(series.features_TF[train]))
-    target_scaler = fit_scaler(spec.data.scaler, observed_TK)
-    strides = {"train": spec.training.stride, "validation": spec.evaluation.stride, "test": spec.evaluation.stride}
-    input_holes_T, target_holes_T = _holes(series.features_TF), _holes(series.targets_TK)
-    starts = {}
-    for split in SPLITS:
-        found_W = window_starts(shape, bounds.of(split), strides[split])
-        kept_W = without_holes(found_W, shape, input_holes_T, target_holes_T)
-        _check_enough(spec, bounds, split, len(found_W), len(kept_W))
-        starts[split] = kept_W
-    filled = not series.observed_T.all() and spec.data.missing == "forward_fill"
-    inputs_TF = _scaled(feature_scaler, series.features_TF, series.feature_names, "data.features")
-    if series.features_TF is series.targets_TK and feature_scaler.as_values() == target_scaler.as_values():
-        targets_TK = inputs_TF
+    transform = _transform_of(spec, series)
+    features_TF, targets_TK = series.features_TF, series.targets_TK
+    if transform.steps:
+        targets_TK = transform.apply(targets_TK)
+        features_TF = _with_targets(series, targets_TK)
+    feature_scaler = fit_scaler(spec.data.scaler, _known(features_TF[train]))
+    observed_T1 = series.observed_T[:, None]
+    unit_scaler = target_scaler = fit_scaler(spec.data.scaler, observed_TK)
+    if transform.steps:
+        target_scaler = fit_scaler(spec.data.scaler, np.where(observed_T1, targets_TK, np.nan)[train])
+    ahead = tuple(series.feature_names.index(name) for name in spec.known_ahead)
+    holes = Holes(_holes(features_TF), _holes(targets_TK), _holes(features_TF[:, ahead]) if ahead else None)
+    starts = {split: place_windows(spec, series, bounds, shape, split, holes) for split in _splits(spec)}
+    inputs_TF = _scaled(feature_scaler, features_TF, series.feature_names, "data.features")
+    if features_TF is targets_TK and feature_scaler.as_values() == target_scaler.as_values():
+        scaled_TK = inputs_TF
     else:
-        targets_TK = _scaled(target_scaler, series.targets_TK, series.target_names, "data.targets")
+        scaled_TK = _scaled(target_scaler, targets_TK, series.target_names, "data.targets")
+    filled = not series.observed_T.all() and spec.data.missing != "drop"
     return Dataset(
         series=series.without_features(),
         bounds=bounds,
         shape=shape,
         feature_scaler=feature_scaler,
         target_scaler=target_scaler,
+        unit_scaler=unit_scaler,
+        transform=transform,
         inputs_TF=inputs_TF,
-        targets_TK=targets_TK,
+        targets_TK=scaled_TK,
+        ahead=ahead,
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
     )
+
+
+def _splits(spec: ExperimentSpec) -> tuple[str, ...]:
+    return (*SPLITS, "calibration") if spec.evaluation.conformal else SPLITS
+
+
+def _transform_of(spec: ExperimentSpec, series: Series) -> Transform:
+    transform = make_transform(spec.data.transform, series.season)
+    if "log" in spec.data.transform:
+        check_positive(series.targets_TK, series.target_names)
+    lead, length = spec.data.lead, spec.output_length
+    short = [lag for lag in transform.steps if lag and lag < lead + length]
+    if lead and short:
+        message = f"a difference of {short[0]} step(s) cannot be summed up over a lead of {lead} and {length} step(s)."
+        mend = "Leave the lead or the difference out."
+        raise DataError(f"{message} The values between are not known.", key="data.lead", mend=mend)
+    return transform
+
+
+def _with_targets(series: Series, targets_TK: Array) -> Array:
+    """Return the features with transformed targets in the place of their columns."""
+    if series.feature_names == series.target_names:
+        return targets_TK
+    features_TF = np.array(series.features_TF, np.float64)
+    for k, name in enumerate(series.target_names):
+        if name in series.feature_names:
+            features_TF[:, series.feature_names.index(name)] = targets_TK[:, k]
+    return features_TF
 
 
 def _scaled(scaler: Scaler, values_TF: Array, names: Sequence[str], key: str) -> Array:
@@ -148,18 +200,3 @@ def _known(values_TF: Array) -> Array:
 def _holes(values_TF: Array) -> Array:
     holes: Array = np.asarray(np.isnan(values_TF).any(axis=1))
     return holes
-
-
-def _check_enough(spec: ExperimentSpec, bounds: Bounds, split: str, found: int, kept: int) -> None:
-    if kept or (split == "validation" and spec.data.split.validation == 0):
-        return
-    lengths = f"timesteps={spec.timesteps} and output_length={spec.output_length}"
-    key = f"data.split.{split}"
-    if found:
-        message = f"every one of the {found} windows of the {split} split touches a hole ({lengths})."
-        raise DataError(message, key=key, mend="Set data.missing=forward_fill, or shorten the windows.")
-    start, stop = bounds.of(split)
-    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment)
-    needed = shape.output_length + max(shape.offset - start, 0)  # the input may reach back into the split before
-    message = f"{lengths} need at least {needed} steps, but the {split} split of {spec.data.name} has {stop - start}."
-    raise DataError(message, key=key, mend="Shorten timesteps or output_length, or give the split more steps.")

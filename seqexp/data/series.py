@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqexp.data.calendar import calendar_values
 from seqexp.data.stamps import check_order, find_frequency, make_grid, read_stamps, season_of, year_of
 from seqexp.data.table import numeric_columns, place_of, read_table, release_tables, source_label
 from seqexp.errors import DataError, suggest
+from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.data import DataSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -36,7 +38,7 @@ class Series:
         frequency: The step between stamps in pandas' words, or None.
         season: Steps in one season.
         year: Steps in a year, in whole seasons; None where a season is a year, or nothing is known of it.
-        feature_names: F names.
+        feature_names: F names; columns that are known ahead and those of the calendar come last.
         target_names: K names.
         fingerprint: sha256 of the content; the same data under another path has the same.
     """
@@ -95,6 +97,7 @@ def _read(spec: DataSpec, inputs_only: bool, change: Change | None) -> Series:
     targets = () if inputs_only else spec.targets
     keys = dict.fromkeys(targets, "data.targets")
     keys |= {name: "data.features" for name in features if name not in targets}
+    keys |= dict.fromkeys(spec.future, "data.future")
     values = _numbers(table, keys, spec, label)
     stamps, frequency = None, spec.frequency
     if spec.time is not None:
@@ -117,12 +120,15 @@ def _cut(table: pd.DataFrame, start: int | None, stop: int | None, label: str) -
 
 
 def feature_names(spec: DataSpec) -> tuple[str, ...]:
-    """Return the input columns by name."""
-    if spec.features is None:
-        return spec.targets
-    if spec.features == "all":
-        return tuple(numeric_columns(spec))
-    return (spec.features,) if isinstance(spec.features, str) else spec.features
+    """Return the columns of the table that the model reads, by name."""
+    features = spec.features
+    if features is None:
+        chosen = spec.targets
+    elif features == "all":
+        chosen = tuple(numeric_columns(spec))
+    else:
+        chosen = (features,) if isinstance(features, str) else features
+    return (*(name for name in chosen if name not in spec.future), *spec.future)
 
 
 def _numbers(table: pd.DataFrame, keys: dict[str, str], spec: DataSpec, label: str) -> pd.DataFrame:
@@ -207,7 +213,9 @@ def _finish(
                 f"the column {name!r} of {label} has {int(absent[name].sum())} missing value(s), the first at {row}."
             )
             raise DataError(message, key="data.missing", mend="Set data.missing=forward_fill or data.missing=drop.")
-        if spec.missing == "forward_fill":
+        if spec.missing != "drop":
+            if spec.missing == "seasonal_fill":  # the last one observed in the same place of its season
+                values = values.groupby(np.arange(len(values)) % (spec.season or season_of(frequency))).ffill()
             values = values.ffill()
             if values.isna().to_numpy().any():
                 name = str(values.isna().any().idxmax())
@@ -219,6 +227,13 @@ def _finish(
                 raise DataError(message, key="data.missing", mend=f"Cut them off: data.rows=[{start},null].")
     features_TF = values[list(features)].to_numpy()
     targets_TK = features_TF if targets == features else values[list(targets)].to_numpy(copy=True)
+    if spec.calendar and stamps is not None:
+        columns = calendar_columns(spec.calendar)
+        if doubled := [name for name in columns if name in features]:
+            message = f"{label} has a column {doubled[0]!r}, which is also what a calendar word becomes."
+            raise DataError(message, key="data.calendar", mend="Rename the column, or leave the word out.")
+        features_TF = np.concatenate([features_TF, calendar_values(stamps, spec.calendar)], axis=1)
+        features = (*features, *columns)
     season = spec.season or season_of(frequency)
     return Series(
         features_TF=features_TF,

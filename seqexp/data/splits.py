@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -14,11 +14,21 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Bounds:
-    """First step (inclusive) and last step (exclusive) of each split, counted from the start of the series."""
+    """First step (inclusive) and last step (exclusive) of each split, counted from the start of the series.
+
+    ``calibration`` is the tail of validation that nothing is chosen by, where intervals are wanted; else it is empty.
+    """
 
     train: tuple[int, int]
     validation: tuple[int, int]
     test: tuple[int, int]
+    calibration: tuple[int, int] = (0, 0)
+
+    def with_calibration(self, share: float) -> Bounds:
+        """Return bounds whose last share of validation is for calibration alone."""
+        start, stop = self.validation
+        cut = stop - round(share * (stop - start))
+        return replace(self, validation=(start, cut), calibration=(cut, stop))
 
     def of(self, split: str) -> tuple[int, int]:
         """Return the bounds of a split by its name."""
@@ -41,7 +51,7 @@ def split_bounds(split: SplitSpec, n_steps: int, stamps: pd.DatetimeIndex | None
         DataError: The splits need more steps than there are, or dates without stamps, or dates out of order.
 
     >>> split_bounds(SplitSpec(train=0.7, validation=0.15, test=0.15), 100)
-    Bounds(train=(0, 70), validation=(70, 85), test=(85, 100))
+    Bounds(train=(0, 70), validation=(70, 85), test=(85, 100), calibration=(0, 0))
     """
     ends = []
     shares = [getattr(split, name) for name in SPLITS]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqexp.spec.contract import Alignment, target_offset
 
@@ -30,9 +31,9 @@ class WindowShape:
     offset: int
 
     @classmethod
-    def of(cls, timesteps: int, output_length: int, alignment: Alignment) -> WindowShape:
-        """Return the form that two lengths and an alignment give."""
-        return cls(timesteps, output_length, target_offset(alignment, timesteps, output_length))
+    def of(cls, timesteps: int, output_length: int, alignment: Alignment, lead: int = 0) -> WindowShape:
+        """Return the form that two lengths, an alignment and a lead give."""
+        return cls(timesteps, output_length, target_offset(alignment, timesteps, output_length, lead))
 
 
 def window_starts(shape: WindowShape, bounds: tuple[int, int], stride: int = 1) -> Array:
@@ -48,6 +49,20 @@ def window_starts(shape: WindowShape, bounds: tuple[int, int], stride: int = 1) 
     first = max(start - shape.offset, 0)
     last = stop - shape.output_length - shape.offset
     return np.arange(first, last + 1, stride, dtype=np.int64)
+
+
+def issued_at(starts_W: Array, shape: WindowShape, at: str, stamps: pd.DatetimeIndex) -> Array:
+    """Keep the windows whose last input step lies at a time of the day, ``"10:00"``."""
+    minutes_W = stamps.hour[starts_W + shape.timesteps - 1] * 60 + stamps.minute[starts_W + shape.timesteps - 1]
+    hours, _, rest = at.partition(":")
+    kept: Array = starts_W[np.asarray(minutes_W) == int(hours) * 60 + int(rest)]
+    return kept
+
+
+def every_nth_step(starts_W: Array, every: int) -> Array:
+    """Keep the first window and those that start a multiple of so many steps after it."""
+    kept: Array = starts_W[(starts_W - starts_W[:1]) % every == 0]
+    return kept
 
 
 def without_holes(starts_W: Array, shape: WindowShape, input_holes_T: Array, target_holes_T: Array) -> Array:

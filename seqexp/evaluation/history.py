@@ -28,6 +28,7 @@ class History:
         season: Steps in a season.
         year: Steps in a year, in whole seasons; None where a season is a year, or the steps have no time.
         train_W: First target step of every training window: what a baseline may be fitted on.
+        lead: Steps between the last known one and a window's first target, with alignment ``future``.
     """
 
     targets_TK: Array
@@ -37,6 +38,7 @@ class History:
     season: int
     year: int | None
     train_W: Array
+    lead: int = 0
 
     def target_WN(self, first_W: Array) -> Array:
         """Return the steps that the windows with these first target steps forecast."""
@@ -46,11 +48,11 @@ class History:
     def known_WN(self, first_W: Array) -> Array:
         """Return, for every target, the last step whose value a forecast may use, shape ``(W, N)``.
 
-        ``future`` and ``same``: the step before the window's first target. ``next``: the step before each target,
-        which is the input step that the output answers.
+        ``future`` and ``same``: the step before the window's first target and the lead. ``next``: the step before each
+        target, which is the input step that the output answers.
         """
         ahead_N = np.arange(self.output_length) if self.alignment == "next" else np.zeros(self.output_length, np.int64)
-        known_WN: Array = first_W[:, None] - 1 + ahead_N
+        known_WN: Array = first_W[:, None] - 1 - self.lead + ahead_N
         return known_WN
 
     @cached_property

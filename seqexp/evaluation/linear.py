@@ -31,12 +31,14 @@ def forecast_linearly(history: History, first_W: Array) -> Array | None:
     """
     length = history.timesteps - (history.output_length - 1 if history.alignment == "next" else 0)
     ahead = 1 if history.alignment == "next" else history.output_length
-    origins_WM = np.unique(history.known_WN(history.train_W)) if ahead == 1 else history.train_W - 1
-    wanted = history.known_WN(first_W) if ahead == 1 and history.alignment == "next" else first_W[:, None] - 1
+    origins_WM = np.unique(history.known_WN(history.train_W)) if ahead == 1 else history.train_W - 1 - history.lead
+    is_next = ahead == 1 and history.alignment == "next"
+    wanted = history.known_WN(first_W) if is_next else first_W[:, None] - 1 - history.lead
     if history.alignment == "same" or length > _LONGEST or not first_W.size or wanted.min() + 1 < length:
         return None
     origins_W = origins_WM[origins_WM + 1 >= length]
-    weights = _fit(history.filled_TK, history.targets_TK, origins_W, length, ahead)
+    ahead_N = 1 + history.lead + np.arange(ahead)
+    weights = _fit(history.filled_TK, history.targets_TK, origins_W, length, ahead_N)
     if weights is None:
         return None
     forecasts = [_apply(history.filled_TK, origin_W, length, *weights) for origin_W in wanted.T]
@@ -44,9 +46,17 @@ def forecast_linearly(history: History, first_W: Array) -> Array | None:
     return None if np.isnan(forecast_WNK).any() else forecast_WNK
 
 
-def _fit(filled_TK: Array, targets_TK: Array, origins_W: Array, length: int, ahead: int) -> tuple[Array, Array] | None:
-    """Return the map, ``(L, N)``, and what it adds to every step, ``(N,)`` for each target: ``(K, N)``."""
-    scale_K = np.nanstd(targets_TK[: origins_W.max() + 1 + ahead], axis=0) if len(origins_W) else np.zeros(1)
+def _fit(
+    filled_TK: Array, targets_TK: Array, origins_W: Array, length: int, ahead_N: Array
+) -> tuple[Array, Array] | None:
+    """Return the map, ``(L, N)``, and what it adds to every step, ``(N,)`` for each target: ``(K, N)``.
+
+    ``ahead_N``: how far each target lies after its origin.
+    """
+    ahead = len(ahead_N)
+    scale_K = (
+        np.nanstd(targets_TK[: origins_W.max() + 1 + int(ahead_N.max())], axis=0) if len(origins_W) else np.zeros(1)
+    )
     if not (scale_K > 0).all():
         return None
     # Sums over all windows and targets, block by block: the windows themselves may not fit into memory.
@@ -57,7 +67,7 @@ def _fit(filled_TK: Array, targets_TK: Array, origins_W: Array, length: int, ahe
         origin_W = origins_W[first : first + _BLOCK]
         last_WK = filled_TK[origin_W]
         past_WLK = (filled_TK[origin_W[:, None] - length + 1 + np.arange(length)] - last_WK[:, None]) / scale_K
-        future_WNK = (targets_TK[origin_W[:, None] + 1 + np.arange(ahead)] - last_WK[:, None]) / scale_K
+        future_WNK = (targets_TK[origin_W[:, None] + ahead_N] - last_WK[:, None]) / scale_K
         for k in range(len(scale_K)):
             whole_W = ~(np.isnan(past_WLK[..., k]).any(axis=1) | np.isnan(future_WNK[..., k]).any(axis=1))
             past_WL, future_WN = past_WLK[whole_W, :, k], future_WNK[whole_W, :, k]

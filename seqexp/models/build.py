@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -15,6 +16,7 @@ from seqexp.errors import ModelError, Problem
 from seqexp.models.layers import call_layer, make_layer
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import Part
+from seqexp.spec.topology import READS_AHEAD
 
 Shape = tuple[int | None, ...]
 
@@ -39,23 +41,42 @@ class BuiltModel:
 def build_model(spec: ExperimentSpec) -> BuiltModel:
     """Build the model of an experiment: ``(B, T, F)`` in, ``(B, N, K)`` out.
 
-    With one output step, ``(B, K)`` counts as ``(B, 1, K)``. Nothing is added to the layers as they are written.
+    With one output step, ``(B, K)`` counts as ``(B, 1, K)``. Nothing is added to the layers as they are written. Where
+    columns are known ahead, and the topology reads them, ``(B, N, A)`` is a second input.
 
     Raises:
         ModelError: Keras refuses a layer, or the output has not the shape that the experiment needs.
     """
-    inputs = keras.Input(shape=(spec.timesteps, spec.data.n_features), name="past")
-    tensor = inputs
-    rows = [LayerRow("input", tuple(inputs.shape), 0)]
+    past = keras.Input(shape=(spec.timesteps, spec.data.n_features), name="past")
+    inputs, tensor = [past], past
+    rows = [LayerRow("input", tuple(past.shape), 0)]
+    if spec.known_ahead:
+        inputs.append(keras.Input(shape=(spec.output_length, len(spec.known_ahead)), name="ahead"))
     for position, part in enumerate(spec.topology.layers):
+        if part.name == READS_AHEAD and len(inputs) == 1:
+            continue  # there is nothing to read
         try:
+            if part.name == READS_AHEAD:
+                tensor = _concatenated(tensor, inputs[1])
+                rows.append(LayerRow(_label(part), tuple(tensor.shape), 0))
+                continue
             layer = make_layer(part)
             tensor = call_layer(part, layer, tensor)
         except Exception as error:  # Keras and TensorFlow raise many kinds for a shape that does not fit
             raise _refused(spec, position, part, rows, error) from None
         rows.append(LayerRow(_label(part), tuple(tensor.shape), int(layer.count_params())))
     _check_output(spec, rows)
-    return BuiltModel(keras.Model(inputs, tensor, name=spec.topology.name), tuple(rows))
+    model = keras.Model(inputs if len(inputs) > 1 else past, tensor, name=spec.topology.name)
+    return BuiltModel(model, tuple(rows))
+
+
+def _concatenated(tensor: Any, ahead_BNA: Any) -> Any:
+    """Join what is known ahead to N steps ``(B, N, C)``, step by step, or to one vector ``(B, C)``, all of it."""
+    if len(tensor.shape) == 2:
+        return keras.layers.Concatenate()([tensor, keras.layers.Flatten()(ahead_BNA)])
+    if tensor.shape[1] != ahead_BNA.shape[1]:
+        raise ValueError(f"{READS_AHEAD} needs {ahead_BNA.shape[1]} steps or one vector, not {tensor.shape[1]} steps.")
+    return keras.layers.Concatenate()([tensor, ahead_BNA])
 
 
 def _label(part: Part) -> str:

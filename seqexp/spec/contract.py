@@ -55,10 +55,16 @@ class Contract(Frozen):
         return ""
 
 
-def target_offset(alignment: Alignment, timesteps: int, output_length: int) -> int:
+def target_offset(alignment: Alignment, timesteps: int, output_length: int, lead: int = 0) -> int:
     """Return how many steps after the first input step the first target lies.
+
+    ``lead`` is the number of steps between the input and the first target, 0 but with alignment ``future``.
 
     >>> [target_offset(a, timesteps=5, output_length=2) for a in ("future", "next", "same")]
     [5, 4, 3]
     """
-    return {"future": timesteps, "next": timesteps - output_length + 1, "same": timesteps - output_length}[alignment]
+    return {
+        "future": timesteps + lead,
+        "next": timesteps - output_length + 1,
+        "same": timesteps - output_length,
+    }[alignment]

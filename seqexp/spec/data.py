@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Va
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Count, Frozen, Many, Text
+from seqexp.spec.calendar import calendar_columns, problems_of_calendar
 from seqexp.spec.parts import PartErrors, shown, split_part
 
 
@@ -138,6 +139,14 @@ class DataSpec(Frozen):
     """The series of an experiment.
 
     ``name``, ``n_targets`` and ``n_features`` are derived when the config is composed, never set.
+
+    Attributes:
+        features: The columns whose past the model reads; None for the targets, ``all`` for every numeric column.
+        future: Columns that are known ahead. Their past is read, too; at the steps of the forecast they are read by
+            topologies with a layer ``ConcatFuture``.
+        calendar: What is made of the stamps, known ahead like ``future``.
+        lead: Steps between the last one that is read and the first that is forecast.
+        transform: What is done to the target columns, before they are scaled.
     """
 
     name: str
@@ -148,11 +157,15 @@ class DataSpec(Frozen):
     timezone: Text | None = None
     rows: Annotated[Many[int | None], Field(min_length=2, max_length=2)] | None = None
     features: Text | Annotated[Many[Text], Field(min_length=1)] | None = None
+    future: Annotated[Many[Text], BeforeValidator(_one_or_many)] = ()
+    calendar: Annotated[Many[Text], BeforeValidator(_one_or_many)] = ()
     targets: Annotated[Many[Text], Field(min_length=1), BeforeValidator(_one_or_many)]
     frequency: Text | None = None
     season: Count | None = None
-    missing: Literal["error", "forward_fill", "drop"] = "error"
+    lead: Annotated[int, Field(ge=0, le=100_000)] = 0
+    missing: Literal["error", "forward_fill", "seasonal_fill", "drop"] = "error"
     duplicates: Literal["error", "first", "last", "mean"] = "error"
+    transform: Annotated[Many[Literal["log", "difference", "seasonal_difference"]], BeforeValidator(_one_or_many)] = ()
     scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
     split: SplitSpec
     n_targets: int
@@ -166,14 +179,29 @@ class DataSpec(Frozen):
         if self.path and not isinstance(self.source, TableSource):
             message = f"the source {source_name(self.source)} reads no file."
             problems.append(Problem(message, "path", mend="Your own file: data=table data.path=my.csv."))
-        for key in ("frequency", "timezone"):
+        for key in ("frequency", "timezone", "calendar"):
             if getattr(self, key) and not self.time:
-                mend = "Name the column of stamps in data.time, or set data.season if that is what is wanted."
+                mend = "Name the column of stamps in data.time."
+                if key == "frequency":
+                    mend = f"{mend[:-1]}, or set data.season if that is what is wanted."
                 problems.append(Problem("needs stamps, and data.time names none.", key, mend=mend))
-        for key in ("targets", "features"):
+        for key in ("targets", "features", "future", "transform"):
             names = getattr(self, key)
             if isinstance(names, tuple) and len(set(names)) < len(names):
-                problems.append(Problem("a column is named twice.", key))
+                told = "a word stands twice." if key == "transform" else "a column is named twice."
+                problems.append(Problem(told, key))
+        problems += problems_of_calendar(self.calendar)
+        if known := [name for name in self.future if name in self.targets]:
+            message = f"the target {known[0]!r} is what is to be forecast, it cannot be known ahead."
+            problems.append(Problem(message, "future"))
+        if "log" in self.transform[1:]:
+            message = "a logarithm comes first: differences may be below 0."
+            problems.append(Problem(message, "transform", "Write data.transform=[log,difference]."))
         if problems:
             raise PartErrors(problems)
         return self
+
+    @property
+    def known_ahead(self) -> tuple[str, ...]:
+        """The columns that are known at the steps of the forecast."""
+        return (*self.future, *calendar_columns(self.calendar))

@@ -12,7 +12,7 @@ from seqexp.spec.data import DataSpec
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.parts import PartErrors
 from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
-from seqexp.spec.topology import TopologySpec
+from seqexp.spec.topology import READS_AHEAD, TopologySpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=100)]
 
@@ -49,9 +49,28 @@ class ExperimentSpec(Frozen):
                 mend = "Name the input columns in data.features, without the targets."
                 message = "with alignment same the targets lie at the input's own steps, so they cannot be features."
                 problems.append(Problem(message, "data.features", mend=mend))
+            if {"difference", "seasonal_difference"} & set(self.data.transform):
+                mend = "Leave the differences out of data.transform."
+                message = "with alignment same the targets are labels, and the value before a label is not known."
+                problems.append(Problem(message, "data.transform", mend=mend))
+        if self.data.lead and contract.alignment != "future":
+            message = f"topology {self.topology.name} has alignment {contract.alignment}, which leaves no room for it."
+            problems.append(Problem(message, "data.lead", mend="Choose a topology with alignment future."))
+        if self.data.future and not self.known_ahead:
+            has_layer = self.topology.reads_ahead
+            reason = f"its alignment is {contract.alignment}" if has_layer else f"it has no layer {READS_AHEAD}"
+            message = f"topology {self.topology.name} cannot read what is known ahead: {reason}."
+            mend = "Choose vector_output or encoder_decoder, add the layer, or name the columns in data.features."
+            problems.append(Problem(message, "data.future", mend=mend))
         if problems:
             raise PartErrors(problems)
         return self
+
+    @property
+    def known_ahead(self) -> tuple[str, ...]:
+        """The columns that the model reads at the steps of the forecast."""
+        reads = self.topology.reads_ahead and self.topology.contract.alignment == "future"
+        return self.data.known_ahead if reads else ()
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
@@ -13,7 +14,6 @@ from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, s
 
 Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase"]
 DEFAULT_SELECT: Select = "val/mae"
-Stride = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class OptimizerSpec(Frozen):
@@ -62,7 +62,7 @@ class TrainingSpec(Frozen):
     early_stopping: EarlyStoppingSpec | None = None
     engine: Literal["compiled", "keras"] = "compiled"
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    stride: Stride = 1
+    stride: Annotated[int, Field(ge=1, le=100_000)] = 1
     shuffle: bool = True
 
     @property
@@ -71,16 +71,47 @@ class TrainingSpec(Frozen):
         return self.threads or (1 if self.engine == "compiled" else None)
 
 
+class OriginsSpec(Frozen):
+    """From which steps forecasts are issued: every so many, those at a time of the day, or every so many from one such.
+
+    An origin is the last step that a forecast may know of.
+    """
+
+    every: Annotated[int, Field(ge=1, le=100_000)] = 1
+    at: str | None = None
+
+    @model_validator(mode="after")
+    def _is_time(self) -> OriginsSpec:
+        if self.at is not None and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.at):
+            mend = 'For example evaluation.origins.at="10:00".'
+            raise PartErrors([Problem(f"expected a time of the day, got {shown(self.at)}.", "at", mend)])
+        return self
+
+
+class ConformalSpec(Frozen):
+    """Intervals around a point forecast, as wide as the errors on a tail of validation that nothing is chosen by.
+
+    Attributes:
+        level: The share of the true values that shall lie inside.
+        share: Of validation that is kept for it.
+    """
+
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
 class EvaluationSpec(Frozen):
     """Which forecasts are scored, and how.
 
     Attributes:
-        stride: Steps between two forecast origins.
+        origins: From which steps of validation and test a forecast is scored.
+        conformal: Intervals around point forecasts; None for none.
         scaled: Whether errors are given in units of the scaler, too, as the tables of many papers are.
         select: The figure of validation that runs are ranked by.
     """
 
-    stride: Stride = 1
+    origins: OriginsSpec = OriginsSpec()
+    conformal: ConformalSpec | None = None
     scaled: bool = False
     select: Select = DEFAULT_SELECT
 

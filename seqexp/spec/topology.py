@@ -12,6 +12,7 @@ from seqexp.spec.contract import Contract
 from seqexp.spec.parts import Layer, PartErrors, shown
 
 RESERVED = ("name", "contract", "layers")
+READS_AHEAD = "ConcatFuture"  # the layer that takes in what is known of the steps of the forecast
 
 
 class TopologySpec(Frozen):
@@ -21,6 +22,11 @@ class TopologySpec(Frozen):
     contract: Contract
     layers: Many[Layer] = Field(min_length=1)
     params: dict[str, bool | int | float | str | None]
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether it can read what is known of the steps that it forecasts."""
+        return any(layer.name == READS_AHEAD for layer in self.layers)
 
     @model_validator(mode="before")
     @classmethod

@@ -26,6 +26,7 @@ class TrainingArrays:
         timesteps: Input steps of a window.
         output_length: N.
         offset: Steps from a window's first input step to its first target.
+        ahead: Columns of the inputs that the model also reads at the steps of its targets; often none.
     """
 
     inputs_TF: Array
@@ -36,6 +37,7 @@ class TrainingArrays:
     timesteps: int
     output_length: int
     offset: int
+    ahead: tuple[int, ...] = ()
 
 
 def epoch_order(n_windows: int, seed: int | None, epoch: int) -> Array:

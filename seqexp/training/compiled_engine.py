@@ -53,6 +53,9 @@ class CompiledEngine:
             timesteps=arrays.timesteps,
             output_length=arrays.output_length,
             offset=arrays.offset,
+            features=arrays.inputs_TF.shape[1],
+            targets=arrays.targets_TK.shape[1],
+            ahead=arrays.ahead,
             weighted=arrays.weights_T is not None,
             rows=padded_rows(len(arrays.inputs_TF)),
         )

@@ -43,6 +43,9 @@ class Recipe:
         timesteps: Input steps of a window.
         output_length: N.
         offset: Steps from a window's first input step to its first target.
+        features: F.
+        targets: K.
+        ahead: Columns of the inputs that are also read at the steps of the targets.
         weighted: Whether steps have weights.
         rows: P.
     """
@@ -54,6 +57,9 @@ class Recipe:
     timesteps: int
     output_length: int
     offset: int
+    features: int
+    targets: int
+    ahead: tuple[int, ...]
     weighted: bool
     rows: int
 
@@ -132,7 +138,7 @@ class EpochProgram:
     ) -> CompiledFunction:
         if (name, remainder) not in self._functions:
             recipe = self.recipe
-            widths = (self.model.input_shape[-1], self._n_targets, None)
+            widths = (recipe.features, recipe.targets, None)
             series = [
                 tf.TensorSpec((recipe.rows,) if width is None else (recipe.rows, width), tf.float32)
                 for width in widths[: 3 if recipe.weighted else 2]
@@ -147,11 +153,6 @@ class EpochProgram:
 
             self._functions[name, remainder] = CompiledFunction(function, signature, xla=self.uses_xla)
         return self._functions[name, remainder]
-
-    @property
-    def _n_targets(self) -> int:
-        shape = self.model.output_shape[1:]
-        return int(shape[-1])
 
     def _train(self, series: Any, batch: int, remainder: int, starts_S: Any, n: Any, rates: Any) -> Sequence[Any]:
         def step(number: Any, size: int, total: Any) -> Any:
@@ -203,17 +204,23 @@ class EpochProgram:
         return [total, forecasts]
 
     def _cut(self, series: Any, starts_S: Any, first: Any, size: int, n: Any) -> tuple[Any, Any, Any, Any]:
-        """Cut the windows of one batch: inputs, targets and weights in the model's shapes, and how many count."""
-        recipe, shape = self.recipe, tuple(self.model.output_shape[1:])
+        """Cut the windows of one batch: inputs, targets and weights in the model's shapes, and how many count.
+
+        A head with several outputs for each target changes the last axis of the outputs, never that of the targets.
+        """
+        recipe, shape = self.recipe, (*self.model.output_shape[1:-1], self.recipe.targets)
         starts_B = tf.gather(starts_S, first + tf.range(size))  # a slice would be compiled anew for every ``first``
-        inputs_BTF = tf.gather(series["inputs"], starts_B[:, None] + tf.range(recipe.timesteps))
+        inputs = tf.gather(series["inputs"], starts_B[:, None] + tf.range(recipe.timesteps))
         steps_BN = starts_B[:, None] + recipe.offset + tf.range(recipe.output_length)
         targets = tf.reshape(tf.gather(series["targets"], steps_BN), (size, *shape))
         counts_B = tf.cast(first + tf.range(size) < n, tf.float32)
         weights_BN = tf.tile(counts_B[:, None], (1, recipe.output_length))
         if recipe.weighted:
             weights_BN *= tf.gather(series["weights"], steps_BN)
-        return inputs_BTF, targets, tf.reshape(weights_BN, (size, *shape[:-1])), tf.reduce_sum(counts_B)
+        if recipe.ahead:
+            ahead_BNA = tf.gather(tf.gather(series["inputs"], steps_BN), list(recipe.ahead), axis=-1)
+            inputs = (inputs, ahead_BNA)
+        return inputs, targets, tf.reshape(weights_BN, (size, *shape[:-1])), tf.reduce_sum(counts_B)
 
     def _whole_loss(self, targets: Any, given: Any, weights: Any) -> Any:
         """Return the loss with the penalties of the layers, as Keras' trainer counts it."""

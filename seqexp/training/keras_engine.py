@@ -48,7 +48,7 @@ class KerasEngine:
     def fit(self, watch: Watch) -> None:
         """Train, and leave the model with the best weights."""
         batch_size = self._training.batch_size
-        shape = tuple(self._model.output_shape[1:])
+        shape = (*self._model.output_shape[1:-1], self._arrays.targets_TK.shape[1])
         train = Batches(self._arrays, self._arrays.train_W, batch_size, shape, self._seed)
         validation = None
         if len(self._arrays.validation_W):
@@ -68,10 +68,19 @@ class KerasEngine:
         """Return the scaled forecasts of windows, float64, in the model's output shape: ``(W, N, K)`` or ``(W, K)``."""
         pieces = [np.zeros((0, *self._model.output_shape[1:]))]
         for first in range(0, len(starts_W), _CHUNK):
-            steps = starts_W[first : first + _CHUNK, None] + np.arange(self._arrays.timesteps)
-            given = self._model.predict(self._arrays.inputs_TF[steps], batch_size=256, verbose=0)
+            inputs = cut_inputs(self._arrays, starts_W[first : first + _CHUNK])
+            given = self._model.predict(inputs, batch_size=256, verbose=0)
             pieces.append(np.asarray(given, np.float64))
         return np.concatenate(pieces)
+
+
+def cut_inputs(arrays: TrainingArrays, starts_W: Array) -> Any:
+    """Cut what a model reads: the past ``(W, timesteps, F)``, and where it reads it what is known ahead ``(W, N, A)``."""
+    past_WTF = arrays.inputs_TF[starts_W[:, None] + np.arange(arrays.timesteps)]
+    if not arrays.ahead:
+        return past_WTF
+    steps_WN = starts_W[:, None] + arrays.offset + np.arange(arrays.output_length)
+    return past_WTF, arrays.inputs_TF[steps_WN[..., None], list(arrays.ahead)]
 
 
 def evaluation_batch(batch_size: int) -> int:
@@ -96,11 +105,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return -(-len(self._starts_W) // self._batch_size)
 
-    def __getitem__(self, position: int) -> tuple[Array, ...]:
+    def __getitem__(self, position: int) -> tuple[Any, ...]:
         """Return the batch at a position: ``(B, timesteps, F)``, targets in the model's shape, weights if any."""
         chosen_B = self._order_W[position * self._batch_size : (position + 1) * self._batch_size]
         arrays, starts_B = self._arrays, self._starts_W[chosen_B]
-        inputs = arrays.inputs_TF[starts_B[:, None] + np.arange(arrays.timesteps)]
+        inputs = cut_inputs(arrays, starts_B)
         steps_BN = starts_B[:, None] + arrays.offset + np.arange(arrays.output_length)
         targets = arrays.targets_TK[steps_BN].reshape(len(starts_B), *self._target_shape)
         if arrays.weights_T is None:

@@ -165,7 +165,7 @@ def _difference(
     losses = [_losses(one, two) for one, two in pairs]
     by_origin_W = np.mean([one_W - two_W for one_W, two_W in losses], axis=0)
     per_seed = [float(np.mean(two_W - one_W)) for one_W, two_W in losses]
-    stride = int(first.runs[0].spec["evaluation"]["stride"])
+    stride = int(first.runs[0].spec["evaluation"]["origins"]["every"])
     p_value = diebold_mariano(by_origin_W, np.zeros_like(by_origin_W), max(-(-output_length // stride), 1))
     return float(np.mean(per_seed)), interval_of_mean(per_seed), len(seeds), p_value, len(by_origin_W)
 

@@ -24,7 +24,7 @@ def program_key_of(spec: ExperimentSpec, rows: int) -> str:
     training = {key: tree["training"][key] for key in ("engine", "batch_size", "loss", "metrics")}
     optimizer = {key: value for key, value in tree["optimizer"].items() if key != "learning_rate"}
     lengths = {key: tree[key] for key in ("timesteps", "output_length")}
-    columns = {key: tree["data"][key] for key in ("n_features", "n_targets", "missing")}
+    columns = {key: tree["data"][key] for key in ("n_features", "n_targets", "missing", "lead", "future", "calendar")}
     layers = tree["topology"]["layers"]
     alignment = tree["topology"]["contract"]["alignment"]
     parts = [layers, alignment, lengths, columns, training, optimizer, padded_rows(rows)]

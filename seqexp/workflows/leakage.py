@@ -208,8 +208,8 @@ def _changer(spec: ExperimentSpec, dataset: Dataset, first: int) -> Callable[[pd
                 continue
             values = table[name].to_numpy(np.float64, copy=True)
             size = np.nanstd(values) or 1.0
-            values[later] = random.normal(50 * size, 20 * size, int(later.sum()))
-            if spec.data.missing == "forward_fill":
+            values[later] = 50 * size + 20 * size * random.random(int(later.sum()))
+            if spec.data.missing in ("forward_fill", "seasonal_fill"):
                 values[later & (random.random(len(values)) < 0.05)] = np.nan
             elif spec.data.missing == "drop":  # one hole: many would leave long windows none to be cut from
                 values[np.flatnonzero(later)[int(later.sum()) // 2]] = np.nan

@@ -95,10 +95,11 @@ class PointMaker:
         from seqexp.data.dataset import prepare_dataset
 
         spec = point.spec
-        needs = {key: value for key, value in spec.as_tree().items() if key in {"data", "timesteps", "output_length"}}
-        identity = hash_values(
-            {**needs, "alignment": spec.topology.contract.alignment, "stride": spec.evaluation.stride}
-        )
+        tree = spec.as_tree()
+        needs = {key: tree[key] for key in ("data", "timesteps", "output_length")}
+        needs |= {key: tree["evaluation"][key] for key in ("origins", "conformal")}
+        needs |= {"alignment": spec.topology.contract.alignment, "known_ahead": spec.known_ahead}
+        identity = hash_values(needs)
         if identity not in self._data:
             try:
                 with point.composed.explained():

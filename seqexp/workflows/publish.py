@@ -233,11 +233,13 @@ def _note(run: StoredRun, spec: dict[str, Any]) -> str:
         lines += [f"{record.error['reason']}: {record.error['message']}", ""]
     if record.metrics:
         rows = {
-            "model": {name.split("/")[1]: value for name, value in record.metrics.items() if name.startswith("test/")}
+            "model": {
+                name.partition("/")[2]: value for name, value in record.metrics.items() if name.startswith("test/")
+            }
         }
         for name, value in record.baselines.items():
             if name.startswith("baseline/"):
-                _, baseline, metric = name.split("/")
+                _, baseline, metric = name.split("/", 2)
                 rows.setdefault(baseline, {})[metric] = value
         names = [name for name in ("mae", "rmse", "mase", "skill") if any(name in row for row in rows.values())]
         lines += ["| test | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]

@@ -76,7 +76,7 @@ def task_of(spec: ExperimentSpec) -> Any:
     """Return what has to be alike in runs whose errors are compared."""
     tree = spec.as_tree()
     data = {key: tree["data"].get(key) for key in _TASK_OF_DATA}
-    return data, spec.output_length, spec.topology.contract.alignment, spec.evaluation.stride
+    return data, spec.output_length, spec.topology.contract.alignment, spec.evaluation.origins
 
 
 def plan_search(

@@ -81,6 +81,7 @@ def train(
         timesteps=dataset.shape.timesteps,
         output_length=dataset.shape.output_length,
         offset=dataset.shape.offset,
+        ahead=dataset.ahead,
     )
 
     def on_epoch(event: EpochEvent) -> None:
@@ -116,15 +117,17 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
             scaled_WNK = forecast(starts_W).reshape(len(starts_W), length, spec.data.n_targets)
             if not np.isfinite(scaled_WNK).all():
                 raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
-            forecast_WNK = dataset.target_scaler.inverse(scaled_WNK)
             first_W, true_WNK = dataset.target_starts(split), dataset.true_WNK(split)
+            forecast_WNK = dataset.in_source_units(scaled_WNK, first_W, spec.topology.contract.alignment)
             naive = naive_forecasts(history, first_W)
             scores = score_split(true_WNK, forecast_WNK, naive, scale)
             progress.scores[split] = with_targets(scores, true_WNK, forecast_WNK, series.target_names)
             if spec.evaluation.scaled:
-                units = dataset.target_scaler.transform
+                units = dataset.unit_scaler.transform
                 scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
-                progress.scores[split] = with_scaled(progress.scores[split], units(true_WNK), scaled_WNK, scaled_naive)
+                progress.scores[split] = with_scaled(
+                    progress.scores[split], units(true_WNK), units(forecast_WNK), scaled_naive
+                )
             if split == "test":
                 progress.diagnostics |= diagnose_forecasts(true_WNK, forecast_WNK, naive.get("persistence"))
                 named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
@@ -147,6 +150,7 @@ def history_of(spec: ExperimentSpec, dataset: Dataset) -> History:
         alignment=spec.topology.contract.alignment,
         season=dataset.series.season,
         year=dataset.series.year,
+        lead=spec.data.lead,
         train_W=dataset.target_starts("train"),
     )
 

@@ -53,7 +53,7 @@ def test_every_later_split_has_n_minus_length_plus_one_windows(
 
 
 def test_strides_space_training_and_evaluation_apart(dataset_of: Callable[..., Dataset]) -> None:
-    dataset = dataset_of(ROWS, "training.stride=4", "evaluation.stride=7")
+    dataset = dataset_of(ROWS, "training.stride=4", "evaluation.origins.every=7")
     assert dataset.target_starts("train").tolist() == list(range(5, 68, 4))
     assert dataset.target_starts("validation").tolist() == [70, 77]
     assert dataset.target_starts("test").tolist() == [85, 92]

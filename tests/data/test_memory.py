@@ -73,7 +73,13 @@ def test_large_tables_are_let_go_and_others_kept(
 @pytest.mark.slow
 def test_ten_million_rows_train_within_two_gigabytes(tmp_path: Path) -> None:
     _write(tmp_path / "big.parquet", 10_000_000)
-    words = [*WORDS, "data.path=big.parquet", "training.epochs=1", "training.stride=2000", "evaluation.stride=2000"]
+    words = [
+        *WORDS,
+        "data.path=big.parquet",
+        "training.epochs=1",
+        "training.stride=2000",
+        "evaluation.origins.every=2000",
+    ]
     command = [sys.executable, "-c", MEASURE, "run", *words]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -24,8 +24,9 @@ def _history(
     *,
     year: int | None = None,
     timesteps: int = 3,
+    lead: int = 0,
 ) -> History:
-    return History(values_TK, timesteps, length, alignment, season, year, train_W=np.zeros(0, np.int64))
+    return History(values_TK, timesteps, length, alignment, season, year, np.zeros(0, np.int64), lead)
 
 
 def _forecast(
@@ -151,3 +152,14 @@ def test_every_target_has_its_own_forecast() -> None:
     values_TK = np.array([[1.0, 10.0], [2.0, NAN], [3.0, 30.0], [4.0, 40.0]])
     forecasts = naive_forecasts(_history(values_TK, 1, "future", 1), np.array([2, 3]))
     assert forecasts["persistence"].tolist() == [[[2.0, 10.0]], [[3.0, 30.0]]]
+
+
+def test_over_a_lead_the_last_known_value_lies_before_it() -> None:
+    found = naive_forecasts(_history(TENS, 2, "future", 3, lead=2), np.array([7]))
+    assert found["persistence"].ravel().tolist() == [40, 40]  # of step 4: steps 5 and 6 lie between
+    assert found["seasonal_naive"].ravel().tolist() == [40, 20]
+    assert found["drift"].ravel().tolist() == [70, 80]
+    changed = TENS.copy()
+    changed[5:] = 999
+    again = naive_forecasts(_history(changed, 2, "future", 3, lead=2), np.array([7]))
+    assert all(np.array_equal(values_WNK, again[name]) for name, values_WNK in found.items())

@@ -35,7 +35,7 @@ def test_it_is_the_ridge_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     values_TK = random.normal(size=(120, 1)).cumsum(axis=0)
     origins_W = np.arange(5, 110)
-    found = _fit(values_TK, values_TK, origins_W, 6, 2)
+    found = _fit(values_TK, values_TK, origins_W, 6, np.array([1, 2]))
     assert found is not None
     past_WL = values_TK[origins_W[:, None] - 5 + np.arange(6), 0] - values_TK[origins_W]
     future_WN = values_TK[origins_W[:, None] + 1 + np.arange(2), 0] - values_TK[origins_W]
@@ -78,3 +78,14 @@ def test_windows_with_holes_are_not_fitted_on() -> None:
 )
 def test_where_it_cannot_say_anything_it_says_nothing(history: History, firsts: list[int]) -> None:
     assert forecast_linearly(history, np.array(firsts, np.int64)) is None
+
+
+def test_over_a_lead_it_maps_to_the_steps_behind_it() -> None:
+    values_TK = np.random.default_rng(0).normal(size=(300, 1)).cumsum(axis=0)
+    direct = History(values_TK, 6, 4, "future", 7, None, train_W=np.arange(6, 150))
+    led = History(values_TK, 6, 2, "future", 7, None, train_W=np.arange(8, 152), lead=2)
+    one = forecast_linearly(direct, np.array([200, 210]))
+    other = forecast_linearly(led, np.array([202, 212]))
+    assert one is not None
+    assert other is not None
+    np.testing.assert_allclose(one[:, 2:], other, rtol=0.05)  # the strength is chosen for all steps of each together

@@ -94,7 +94,7 @@ def test_what_changes_no_result_changes_no_run_key(overrides: list[str], compose
         "training.shuffle=false",
         "training.stride=2",
         "training.early_stopping={patience: 10}",
-        "evaluation.stride=7",
+        "evaluation.origins.every=7",
         "data.targets=[price]",
         "data.features=[price]",
         "data.scaler=minmax",

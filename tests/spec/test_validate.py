@@ -82,7 +82,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("training.stride", 0, "training.stride", "greater than or equal to 1"),
     ("training.shuffle", 1, "training.shuffle", "expected true or false, got 1"),
     ("training.shuffle", "yes", "training.shuffle", "expected true or false, got the text 'yes'"),
-    ("evaluation.strid", 7, "evaluation.strid", "Did you mean stride?"),
+    ("evaluation.scale", True, "evaluation.scale", "Did you mean scaled?"),
     ("tracking.log_model", "bets", "tracking.log_model", "Did you mean best?"),
     ("tracking.mlflow", "on", "tracking.mlflow", "expected true or false"),
     ("tracking.tags", ["a"], "tracking.tags", "expected a mapping"),

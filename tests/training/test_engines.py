@@ -84,6 +84,7 @@ def _train(spec: ExperimentSpec, **changes: object) -> Trained:
         "timesteps": dataset.shape.timesteps,
         "output_length": dataset.shape.output_length,
         "offset": dataset.shape.offset,
+        "ahead": dataset.ahead,
     }
     events: list[EpochEvent] = []
     arrays = TrainingArrays(**{**values, **changes})
@@ -109,6 +110,14 @@ def _both(compose: Compose, *overrides: str, **changes: object) -> Trained:
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_every_topology_trains_as_with_stock_keras(topology: str, compose: Compose) -> None:
     trained = _both(compose, *SINE, f"topology={topology}", *TOPOLOGIES[topology])
+    assert trained.fit.engine == {"engine": "compiled", "xla": True}
+
+
+@pytest.mark.parametrize("topology", ["vector_output", "encoder_decoder"])
+def test_what_is_known_ahead_is_read_as_with_stock_keras(topology: str, compose: Compose) -> None:
+    known = ["data=co2", "data.calendar=[month,weekend]", "data.lead=2", "training.epochs=1", "training.stride=5"]
+    trained = _both(compose, *known, f"topology={topology}", *TOPOLOGIES[topology])
+    assert [tuple(tensor.shape) for tensor in trained.model.inputs] == [(None, 6, 4), (None, 3, 3)]
     assert trained.fit.engine == {"engine": "compiled", "xla": True}
 
 

@@ -1,0 +1,76 @@
+"""Which windows an experiment has: inside a split, at the origins that are asked for, away from holes.
+
+Axis letters: T steps, W windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqexp.data.series import Series
+from seqexp.data.splits import Bounds
+from seqexp.data.windows import WindowShape, every_nth_step, issued_at, window_starts, without_holes
+from seqexp.errors import DataError
+from seqexp.spec.experiment import ExperimentSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Holes:
+    """Steps that no window may touch with its inputs, its targets, or what it reads of the steps of its targets."""
+
+    inputs_T: Array
+    targets_T: Array
+    ahead_T: Array | None
+
+
+def place_windows(
+    spec: ExperimentSpec, series: Series, bounds: Bounds, shape: WindowShape, split: str, holes: Holes
+) -> Array:
+    """Return the first input step of every window of a split: at its origins, and without those that touch a hole.
+
+    Raises:
+        DataError: There is none, or a time of the day is asked for where there are no stamps.
+    """
+    if split == "train":
+        found_W = window_starts(shape, bounds.of(split), spec.training.stride)
+    else:
+        origins = spec.evaluation.origins
+        found_W = window_starts(shape, bounds.of(split))
+        if origins.at is not None and len(found_W):
+            found_W = issued_at(found_W, shape, origins.at, _stamps(series))
+            if not len(found_W):
+                message = f"no step of the {split} split from which a forecast can start lies at {origins.at}."
+                raise DataError(message, key="evaluation.origins.at", mend="Look at the stamps of the series.")
+        found_W = every_nth_step(found_W, origins.every)
+    targets_T = holes.targets_T if holes.ahead_T is None else holes.targets_T | holes.ahead_T
+    kept_W = without_holes(found_W, shape, holes.inputs_T, targets_T)
+    _check_enough(spec, bounds, split, len(found_W), len(kept_W))
+    return kept_W
+
+
+def _stamps(series: Series) -> pd.DatetimeIndex:
+    if series.stamps is None:
+        mend = "Name the column of stamps in data.time, or count steps: evaluation.origins.every=24."
+        raise DataError("a time of the day needs stamps.", key="evaluation.origins.at", mend=mend)
+    return series.stamps
+
+
+def _check_enough(spec: ExperimentSpec, bounds: Bounds, split: str, found: int, kept: int) -> None:
+    if kept or (split == "validation" and spec.data.split.validation == 0):
+        return
+    lengths = f"timesteps={spec.timesteps} and output_length={spec.output_length}"
+    key = f"data.split.{'validation' if split == 'calibration' else split}"
+    if found:
+        message = f"every one of the {found} windows of the {split} split touches a hole ({lengths})."
+        raise DataError(message, key=key, mend="Set data.missing=forward_fill, or shorten the windows.")
+    start, stop = bounds.of(split)
+    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
+    needed = shape.output_length + max(shape.offset - start, 0)  # the input may reach back into the split before
+    message = f"{lengths} need at least {needed} steps, but the {split} split of {spec.data.name} has {stop - start}."
+    raise DataError(message, key=key, mend="Shorten timesteps or output_length, or give the split more steps.")
