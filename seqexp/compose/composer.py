@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.compose.groups import ConfigGroups, Origins, Tree
+from seqexp.compose.match import UnitsMatcher, units_set_twice
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.overrides import choices_of
 from seqexp.compose.resolve import references, resolve
 from seqexp.compose.tree import get_value, leaves, set_value
-from seqexp.errors import ConfigError, Problem, SeqexpError
+from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import Contract
 from seqexp.spec.experiment import ExperimentSpec
@@ -57,6 +58,7 @@ class Composer:
     def __init__(self, groups: ConfigGroups, count_features: CountFeatures) -> None:
         self.groups = groups
         self._count_features = count_features
+        self._matcher = UnitsMatcher()
 
     def compose(self, settings: Sequence[Setting]) -> Composed:
         """Compose one experiment; later settings win over earlier ones, and all over the config files.
@@ -72,6 +74,9 @@ class Composer:
             problems += _apply(tree, origins, setting)
         problems += _derive(tree, origins, files.choices, self._count_features)
         broken = _keep_contract(tree, origins)
+        problems += units_set_twice(tree, origins)
+        if not (problems or broken):  # the weights of a model that cannot be are not worth a message
+            problems += self._matcher.match(tree, origins)
         _follow_references(tree, origins)
         resolved, unresolved = resolve(tree)
         # A reference that leads nowhere may be a parameter's name, misspelt.
@@ -224,8 +229,9 @@ def _unused_parameters(tree: Tree, origins: Origins) -> list[Problem]:
         params = [key for key in params if f"topology.{key}" in origins and origins[f"topology.{key}"].is_insistent]
     there = [key for key in params if f"topology.{key}" in used]
     mend = f"Parameters of this topology: {', '.join(there)}." if there else "This topology has no parameters."
+    near = {key: suggest(key, RESERVED) for key in params}
     return [
-        Problem("no layer uses this parameter.", f"topology.{key}", mend)
+        Problem("no layer uses this parameter.", f"topology.{key}", near[key] if near[key].startswith("Did") else mend)
         for key in params
         if f"topology.{key}" not in used
     ]

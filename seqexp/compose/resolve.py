@@ -33,16 +33,9 @@ def resolve(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
 
     A value that could not be resolved becomes None.
     """
-    problems = []
-    for key, value in list(leaves(tree)):
-        for name in _RESOLVER.findall(value) if isinstance(value, str) else ():
-            if name not in RESOLVERS:
-                mend = suggest(name, RESOLVERS)
-                problems.append(Problem(f"the resolver {name!r} is not allowed in a config.", key, mend))
-    if problems:
+    if problems := _refused_resolvers(tree):
         return tree, problems
-    for name, function in RESOLVERS.items():
-        OmegaConf.register_new_resolver(name, function, replace=True)
+    _register_resolvers()
     referring = [key for key, value in tree.items() if references(value)]
     try:
         found: Any = OmegaConf.to_container(OmegaConf.create(_concerned(tree, referring)), resolve=True)
@@ -53,6 +46,48 @@ def resolve(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     if len(str(resolved)) > _LARGEST_TREE:
         return tree, [Problem(f"the resolved config is longer than {_LARGEST_TREE:,} characters.")]
     return resolved, []
+
+
+def resolve_with(tree: dict[str, Any], key: str, sections: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that resolves some sections of a tree as they are with another value at a key.
+
+    Most of the time goes into the making of the config, which is made once.
+
+    Raises:
+        ValueError: A resolver is not allowed.
+        OmegaConfBaseException, RecursionError, TypeError, ValueError: Of the function; a reference does not resolve.
+    """
+    if problems := _refused_resolvers(tree):
+        raise ValueError(problems[0].message)
+    _register_resolvers()
+    referring = [name for name, value in tree.items() if references(value)]
+    config = OmegaConf.create(_concerned(tree, [*dict.fromkeys([*sections, *referring])]))
+
+    def resolved(value: Any) -> dict[str, Any]:
+        OmegaConf.update(config, key, value)
+        parts = {section: OmegaConf.select(config, section) for section in sections}
+        return {
+            section: OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part
+            for section, part in parts.items()
+        }
+
+    return resolved
+
+
+def _refused_resolvers(tree: dict[str, Any]) -> list[Problem]:
+    """Return what calls a function that is not ours: it is refused before anything is resolved."""
+    return [
+        Problem(f"the resolver {name!r} is not allowed in a config.", key, suggest(name, RESOLVERS))
+        for key, value in leaves(tree)
+        if isinstance(value, str)
+        for name in _RESOLVER.findall(value)
+        if name not in RESOLVERS
+    ]
+
+
+def _register_resolvers() -> None:
+    for name, function in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
 
 
 def _concerned(tree: dict[str, Any], referring: Sequence[str]) -> dict[str, Any]:

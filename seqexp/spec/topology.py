@@ -7,21 +7,25 @@ from typing import Any
 from pydantic import Field, model_serializer, model_validator
 
 from seqexp.errors import Problem, suggest
-from seqexp.spec.base import Frozen, Many
+from seqexp.spec.base import Count, Frozen, Many
 from seqexp.spec.contract import Contract
 from seqexp.spec.parts import Layer, PartErrors, shown
 
-RESERVED = ("name", "contract", "layers")
+RESERVED = ("name", "contract", "layers", "match_parameters")
 READS_AHEAD = "ConcatFuture"  # the layer that takes in what is known of the steps of the forecast
 
 
 class TopologySpec(Frozen):
-    """Layers in order; ``params`` are the scalars that stand beside them in YAML and that the layers refer to."""
+    """Layers in order; ``params`` are the scalars that stand beside them in YAML and that the layers refer to.
+
+    ``match_parameters`` is the number of weights that the parameter ``units`` was chosen for, where it was.
+    """
 
     name: str
     contract: Contract
     layers: Many[Layer] = Field(min_length=1)
     params: dict[str, bool | int | float | str | None]
+    match_parameters: Count | None = None
 
     @property
     def reads_ahead(self) -> bool:
@@ -51,6 +55,8 @@ class TopologySpec(Frozen):
     def _as_written(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            # Not written where it is not used: the run keys of all others stay as they are.
+            **({} if self.match_parameters is None else {"match_parameters": self.match_parameters}),
             **self.params,
             "contract": self.contract.model_dump(),
             "layers": [layer.as_written() for layer in self.layers],
