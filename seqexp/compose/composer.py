@@ -18,10 +18,10 @@ from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import Contract
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.topology import RESERVED
+from seqexp.spec.topology import DEFAULT_QUANTILES, RESERVED, fitting_loss, outputs_per_target
 from seqexp.spec.validate import validate, validate_as
 
-DERIVED = ("topology.name", "data.name", "data.n_targets", "data.n_features")
+DERIVED = ("topology.name", "data.name", "data.n_targets", "data.n_features", "topology.n_outputs")
 CountFeatures = Callable[[dict[str, Any]], int]
 
 
@@ -148,11 +148,24 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
             problems += error.problems
             n_features = 1
     n_features += _count_added(data, features if isinstance(features, (list, str)) else targets)
-    derived = (choices.get("topology", ""), choices.get("data", ""), n_targets, n_features)
+    head, quantiles = (get_value(tree, f"topology.{key}") for key in ("head", "quantiles"))
+    levels = quantiles if isinstance(quantiles, list) else DEFAULT_QUANTILES
+    n_outputs = n_targets * outputs_per_target(head, levels)
+    _set_loss(tree, origins, fitting_loss(head, list(levels)))
+    derived = (choices.get("topology", ""), choices.get("data", ""), n_targets, n_features, n_outputs)
     for key, value in zip(DERIVED, derived, strict=True):
         set_value(tree, key, value)
         origins[key] = Origin("derived")
     return problems
+
+
+def _set_loss(tree: Tree, origins: Origins, loss: Any) -> None:
+    """Set the loss that fits the head, unless somebody asked for another, which is refused."""
+    kinds = {origin.kind for key, origin in origins.items() if key.startswith("training.loss")}
+    asked = kinds & {"override", "axis", "study"}
+    if loss is not None and not asked and isinstance(tree.get("training"), dict):
+        tree["training"]["loss"] = loss
+        origins["training.loss"] = Origin("derived", "from topology.head")
 
 
 def _move_past(data: dict[str, Any], origins: Origins) -> list[Problem]:

@@ -17,7 +17,9 @@ from seqexp.errors import Problem, suggest
 def _of_numbers(function: Callable[[Sequence[float]], float]) -> Callable[..., float]:
     def resolver(*numbers: Any) -> float:
         if not numbers or not all(isinstance(number, (int, float)) for number in numbers):
-            raise ValueError("it takes one number or more, for example ${product:${output_length},${data.n_targets}}.")
+            raise ValueError(
+                "it takes one number or more, for example ${product:${output_length},${topology.n_outputs}}."
+            )
         return function(numbers)
 
     return resolver

@@ -81,7 +81,9 @@ def task_key(dataset: Dataset) -> str:
 
     Runs with the same one forecast the same values from the same origins, and their errors compare.
     """
-    content = sha256(repr((dataset.series.target_names, dataset.shape.output_length)).encode())
+    shape = dataset.shape
+    lead = max(shape.offset - shape.timesteps, 0)  # the same targets are forecast from earlier origins
+    content = sha256(repr((dataset.series.target_names, shape.output_length, lead)).encode())
     for split in ("validation", "test"):
         content.update(np.ascontiguousarray(dataset.target_starts(split)).data)
         values_TK = dataset.series.known_TK[slice(*dataset.bounds.of(split))]
@@ -158,6 +160,13 @@ def _transform_of(spec: ExperimentSpec, series: Series) -> Transform:
     if "log" in spec.data.transform:
         check_positive(series.targets_TK, series.target_names)
     lead, length = spec.data.lead, spec.output_length
+    sums_forecasts = spec.topology.contract.alignment == "future" and any(0 < lag < length for lag in transform.steps)
+    if spec.topology.head != "point" and sums_forecasts:
+        message = (
+            f"topology.head={spec.topology.head} forecasts each step, and quantiles cannot be summed up over steps."
+        )
+        mend = "Leave the difference out, or forecast no further than its lag."
+        raise DataError(message, key="data.transform", mend=mend)
     short = [lag for lag in transform.steps if lag and lag < lead + length]
     if lead and short:
         message = f"a difference of {short[0]} step(s) cannot be summed up over a lead of {lead} and {length} step(s)."

@@ -51,6 +51,13 @@ def place_windows(
     targets_T = holes.targets_T if holes.ahead_T is None else holes.targets_T | holes.ahead_T
     kept_W = without_holes(found_W, shape, holes.inputs_T, targets_T)
     _check_enough(spec, bounds, split, len(found_W), len(kept_W))
+    conformal = spec.evaluation.conformal
+    if split == "calibration" and conformal is not None and len(kept_W) < conformal.least_windows:
+        message = (
+            f"an interval of level {conformal.level:g} needs {conformal.least_windows} windows to be calibrated on"
+        )
+        mend = "Lower evaluation.conformal.level, raise its share, or give data.split.validation more rows."
+        raise DataError(f"{message}, and there are {len(kept_W)}.", key="evaluation.conformal", mend=mend)
     return kept_W
 
 

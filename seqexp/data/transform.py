@@ -30,7 +30,10 @@ class Transform:
         return sum(self.steps)
 
     def apply(self, values_TK: Array) -> Array:
-        """Return transformed values, float64, NaN where a difference reaches before the first step."""
+        """Return transformed values, float64, NaN where a difference reaches before the first step.
+
+        The last two axes are steps and targets; there may be others before them.
+        """
         return self._levels(values_TK)[-1]
 
     def invert(self, forecast_WNK: Array, first_W: Array, values_TK: Array, alignment: Alignment) -> Array:
@@ -64,7 +67,7 @@ class Transform:
                     levels.append(np.log(before_TK))
             else:
                 after_TK = np.full_like(before_TK, np.nan)
-                after_TK[lag:] = before_TK[lag:] - before_TK[:-lag]
+                after_TK[..., lag:, :] = before_TK[..., lag:, :] - before_TK[..., :-lag, :]
                 levels.append(after_TK)
         return levels
 

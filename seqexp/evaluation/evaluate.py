@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seqexp.evaluation.intervals import Intervals, score_interval_steps, score_intervals
 from seqexp.evaluation.metrics import Scale, score, score_steps
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -70,6 +71,15 @@ def with_scaled(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, basel
         scores,
         overall=scores.overall | scaled(forecast_WNK),
         baselines={name: those | scaled(baselines[name]) for name, those in scores.baselines.items()},
+    )
+
+
+def with_intervals(scores: SplitScores, true_WNK: Array, intervals: Intervals) -> SplitScores:
+    """Add coverage and width of intervals, and the loss of quantiles, to scores."""
+    return replace(
+        scores,
+        overall=scores.overall | score_intervals(true_WNK, intervals),
+        steps=scores.steps | score_interval_steps(true_WNK, intervals),
     )
 
 

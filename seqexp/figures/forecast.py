@@ -24,6 +24,7 @@ def draw_forecast(
     true_WN: Array,
     forecast_WN: Array,
     step_errors: Mapping[str, Sequence[float]],
+    interval_WN: tuple[Array, ...] | None = None,
     metric: str = "MAE",
 ) -> None:
     """Draw a run's test forecasts of one target and its error along the horizon.
@@ -39,6 +40,7 @@ def draw_forecast(
         true_WN: What came.
         forecast_WN: What the model said.
         step_errors: Name -> one error for each step; the first is the model's.
+        interval_WN: The lower and the upper ends of intervals, where there are any.
         metric: What the errors are, at the axis.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,6 +55,9 @@ def draw_forecast(
     chosen = _apart(len(true_WN), steps_WN, most=max(60 // length, 4))
     for order, w in enumerate(chosen):
         style = {"marker": "o", "markersize": 3} if length <= 7 else {}
+        if interval_WN is not None:
+            lower_N, upper_N = (ends_WN[w] for ends_WN in interval_WN)
+            above.fill_between(steps_WN[w], lower_N, upper_N, color=_MODEL, alpha=0.15, linewidth=0)
         above.plot(steps_WN[w], true_WN[w], color=_TRUE, linewidth=1, label="observed" if not order else None, **style)
         above.plot(
             steps_WN[w], forecast_WN[w], color=_MODEL, linewidth=2, label="forecast" if not order else None, **style

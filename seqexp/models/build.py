@@ -39,7 +39,7 @@ class BuiltModel:
 
 
 def build_model(spec: ExperimentSpec) -> BuiltModel:
-    """Build the model of an experiment: ``(B, T, F)`` in, ``(B, N, K)`` out.
+    """Build the model of an experiment: ``(B, T, F)`` in, ``(B, N, K)`` out, K times as many where a head has several.
 
     With one output step, ``(B, K)`` counts as ``(B, 1, K)``. Nothing is added to the layers as they are written. Where
     columns are known ahead, and the topology reads them, ``(B, N, A)`` is a second input.
@@ -96,16 +96,22 @@ def _refused(spec: ExperimentSpec, position: int, part: Part, rows: Sequence[Lay
 
 
 def _check_output(spec: ExperimentSpec, rows: Sequence[LayerRow]) -> None:
-    length, targets = spec.output_length, spec.data.n_targets
+    length, targets = spec.output_length, spec.data.n_targets * spec.topology.outputs_per_target
     given = rows[-1].output_shape[1:]
     if given == (length, targets) or (length == 1 and given == (targets,)):
         return
     message = (
         f"topology {spec.topology.name} gives the shape {_shape(rows[-1].output_shape)}, "
-        f"but output_length={length} and {targets} target(s) need {_shape((None, length, targets))}."
+        f"but output_length={length} and {_described(spec)} need {_shape((None, length, targets))}."
     )
     mend = f"{_mend(given, length, targets)}\n{_shapes(rows)}"
     raise ModelError([Problem(message, "topology.layers", mend)])
+
+
+def _described(spec: ExperimentSpec) -> str:
+    each = spec.topology.outputs_per_target
+    head = f" with {each} outputs each (topology.head={spec.topology.head})" if each > 1 else ""
+    return f"{spec.data.n_targets} target(s){head}"
 
 
 def _mend(given: Shape, length: int, targets: int) -> str:
@@ -119,7 +125,7 @@ def _mend(given: Shape, length: int, targets: int) -> str:
     if len(given) != 2:
         return f"Its output has {len(given)} axes besides the batch; Reshape or Flatten it to steps and targets."
     if given[-1] != targets:
-        return f'End in Dense: {{units: "${{data.n_targets}}"}}, which is {targets} here.'
+        return f'End in Dense: {{units: "${{topology.n_outputs}}"}}, which is {targets} here.'
     if (given[0] or 0) > length:
         keep = 'Lambda: {function: last_steps, arguments: {n: "${output_length}"}}'
         return f"Keep the last steps: {keep}, which is {length} here."

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from seqexp.models.functions import FUNCTIONS
-from seqexp.spec.topology import READS_AHEAD
+from seqexp.spec.topology import HEAD_LOSSES, READS_AHEAD
 
 # Classes that make no sense in a chain over one sequence, by the reason.
 LEFT_OUT = {
@@ -97,6 +97,7 @@ def describe() -> dict[str, Any]:
         known = {alias: name for alias, name in snake.items() if hasattr(module, alias)}
         catalogue.setdefault("aliases", {})[section] = dict(sorted((known | _ALIASES.get(section, {})).items()))
     catalogue["layers"][READS_AHEAD] = {}
+    catalogue["losses"] |= HEAD_LOSSES
     catalogue["activations"] = {name: {} for name in _activations()}
     catalogue["functions"] = {name: _arguments(FUNCTIONS[name], "functions", skip=1) for name in FUNCTIONS}
     return catalogue

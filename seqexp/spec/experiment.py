@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -10,9 +11,9 @@ from seqexp.errors import Problem
 from seqexp.spec.base import Frozen, Steps
 from seqexp.spec.data import DataSpec
 from seqexp.spec.execution import ExecutionSpec
-from seqexp.spec.parts import PartErrors
+from seqexp.spec.parts import PartErrors, shown
 from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
-from seqexp.spec.topology import READS_AHEAD, TopologySpec
+from seqexp.spec.topology import HEAD_LOSSES, READS_AHEAD, TopologySpec, fitting_loss
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=100)]
 
@@ -62,9 +63,40 @@ class ExperimentSpec(Frozen):
             message = f"topology {self.topology.name} cannot read what is known ahead: {reason}."
             mend = "Choose vector_output or encoder_decoder, add the layer, or name the columns in data.features."
             problems.append(Problem(message, "data.future", mend=mend))
+        if {"difference", "seasonal_difference"} & set(self.data.transform):
+            read = self.feature_names
+            if absent := [name for name in self.data.targets if read is not None and name not in read]:
+                message = f"a difference is summed up from the last known values, and {absent[0]!r} is not read."
+                mend = "Name the targets in data.features, too, or leave the differences out."
+                problems.append(Problem(message, "data.transform", mend=mend))
+        problems += self._problems_of_head()
         if problems:
             raise PartErrors(problems)
         return self
+
+    def _problems_of_head(self) -> Iterator[Problem]:
+        topology, training, conformal = self.topology, self.training, self.evaluation.conformal
+        loss = fitting_loss(topology.head, list(topology.quantiles))
+        if loss is not None and training.loss.as_written() != loss:
+            message = f"topology.head={topology.head} is trained with {shown(loss)}, not {training.loss.name}."
+            yield Problem(message, "training.loss", mend="Leave the loss out: it is set by itself.")
+        if loss is None and training.loss.name in HEAD_LOSSES:
+            mend = "Set topology.head=quantiles or topology.head=gaussian, which sets it by itself."
+            yield Problem(f"{training.loss.name} needs a head with several outputs.", "training.loss", mend=mend)
+        if loss is not None and training.metrics:
+            message = (
+                f"Keras' metrics compare one output with each target, and topology.head={topology.head} gives more."
+            )
+            yield Problem(message, "training.metrics", mend="Leave them out.")
+        if conformal is not None and topology.head != "point":
+            message = f"topology.head={topology.head} has intervals of its own."
+            yield Problem(message, "evaluation.conformal", mend="Leave one of the two out.")
+        if conformal is not None and self.data.split.validation == 0:
+            yield Problem(
+                "intervals are calibrated on validation, which has no rows.",
+                "evaluation.conformal",
+                mend="Give data.split.validation some rows.",
+            )
 
     @property
     def known_ahead(self) -> tuple[str, ...]:

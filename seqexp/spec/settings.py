@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,11 @@ class ConformalSpec(Frozen):
 
     level: Annotated[float, Field(gt=0, lt=1)] = 0.9
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    @property
+    def least_windows(self) -> int:
+        """How many windows of calibration the level needs: with fewer, the largest error may be too small."""
+        return math.ceil(self.level / (1 - self.level) - 1e-9)
 
 
 class EvaluationSpec(Frozen):

@@ -233,7 +233,12 @@ class MlflowStore:
         from mlflow.types import Schema, TensorSpec
 
         signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype("float64"), model.input_shape)]),
+            inputs=Schema(
+                [
+                    TensorSpec(np.dtype("float64"), shape, name if len(model.inputs) > 1 else None)
+                    for name, shape in model.inputs.items()
+                ]
+            ),
             outputs=Schema([TensorSpec(np.dtype("float64"), model.output_shape)]),
         )
         logged = self._client.create_logged_model(experiment_id, name=model.name, source_run_id=run_id)

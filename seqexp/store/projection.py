@@ -54,12 +54,15 @@ class Projection:
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """The model of a run: the folder it is loaded from, and the shapes it takes and gives (-1 for the batch)."""
+    """The model of a run: the folder it is loaded from, and the shapes it takes and gives (-1 for the batch).
+
+    One input is given as it is, several by their names.
+    """
 
     name: str
     folder: Path
     loader_module: str
-    input_shape: tuple[int, ...]
+    inputs: dict[str, tuple[int, ...]]
     output_shape: tuple[int, ...]
     requirements: list[str]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-SCHEMA = 2  # 2: the spec is in the record, the figures of single steps are in a file of their own
+SCHEMA = 3  # 2: the spec is in the record, single steps in a file of their own; 3: evaluation.origins in the spec
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,15 @@ class RunRecord:
             if wrong:
                 raise TypeError(f"{item.name} cannot be {wrong[0]!r}")
         return record
+
+
+def current_spec(tree: dict[str, Any], schema: int) -> dict[str, Any]:
+    """Return the spec of a record as this release states it."""
+    evaluation = dict(tree.get("evaluation", {}))
+    if schema < 3 and "stride" in evaluation:
+        evaluation["origins"] = {"every": evaluation.pop("stride"), "at": None}
+        return {**tree, "evaluation": evaluation}
+    return tree
 
 
 #: What JSON gives for each kind of field.

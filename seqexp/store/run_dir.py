@@ -25,7 +25,7 @@ import yaml
 
 from seqexp.errors import StoreError
 from seqexp.fingerprint import hash_file
-from seqexp.store.record import SCHEMA, RunRecord
+from seqexp.store.record import SCHEMA, RunRecord, current_spec
 
 RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
     "record.json",
@@ -53,7 +53,7 @@ class StoredRun:
     def spec(self) -> dict[str, Any]:
         """The resolved config, as a plain tree."""
         if self.record.spec:
-            return self.record.spec
+            return current_spec(self.record.spec, self.record.schema)
         with self._reading(SPEC) as path:
             tree: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
             if not isinstance(tree, dict):

@@ -75,7 +75,7 @@ class KerasEngine:
 
 
 def cut_inputs(arrays: TrainingArrays, starts_W: Array) -> Any:
-    """Cut what a model reads: the past ``(W, timesteps, F)``, and where it reads it what is known ahead ``(W, N, A)``."""
+    """Cut what a model reads: the past ``(W, timesteps, F)``, and what is known ahead ``(W, N, A)`` if it reads any."""
     past_WTF = arrays.inputs_TF[starts_W[:, None] + np.arange(arrays.timesteps)]
     if not arrays.ahead:
         return past_WTF

@@ -13,6 +13,7 @@ from seqexp.errors import ModelError
 from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.settings import OptimizerSpec, TrainingSpec
+from seqexp.training.losses import LOSSES
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -63,7 +64,11 @@ def _default_rate(spec: OptimizerSpec) -> Any:
 def make_loss(part: Part, *, weighted: bool) -> keras.losses.Loss:
     """Make a loss; with weights, the mean is taken over the steps that count."""
     reduction = "mean_with_sample_weight" if weighted else "sum_over_batch_size"
-    return getattr(keras.losses, canonical_name("losses", part.name))(reduction=reduction, **_tuples(part.args))
+    name = canonical_name("losses", part.name)
+    made: keras.losses.Loss = (LOSSES.get(name) or getattr(keras.losses, name))(
+        reduction=reduction, **_tuples(part.args)
+    )
+    return made
 
 
 def make_metric(part: Part) -> keras.metrics.Metric:

@@ -76,7 +76,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "baselines": flat_baselines(progress.scores),
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
-            "data": _describe_data(dataset),
+            "data": _describe_data(dataset, progress.radius),
             "timings": progress.timings,
             "environment": describe_environment(),
         }
@@ -135,6 +135,7 @@ def _make_files(
             steps_WN=forecasts.get("time", positions_WN),
             true_WN=forecasts["true"][..., 0],
             forecast_WN=forecasts["forecast"][..., 0],
+            interval_WN=tuple(forecasts[end][..., 0] for end in ("lower", "upper")) if "lower" in forecasts else None,
             step_errors=errors,
         )
         drawn = {name: (folder / name).read_bytes() for name in (MODEL, FIGURE)}
@@ -142,7 +143,7 @@ def _make_files(
         return {FORECASTS: forecasts_file(forecasts), STEPS: steps_file(steps), **drawn}
 
 
-def _describe_data(dataset: Dataset) -> dict[str, Any]:
+def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[str, Any]:
     series = dataset.series
     stamps = series.stamps
     return {
@@ -159,4 +160,7 @@ def _describe_data(dataset: Dataset) -> dict[str, Any]:
         "windows": {split: len(starts_W) for split, starts_W in dataset.starts.items()},
         "feature_scaler": dataset.feature_scaler.as_values(),
         "target_scaler": dataset.target_scaler.as_values(),
+        "transform": list(dataset.transform.steps),
+        "ahead": list(dataset.ahead),
+        "radius": radius,
     }

@@ -210,6 +210,10 @@ def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
         yield None
         return
     spec, data = run.spec, run.record.data
+    rows = spec["timesteps"] + sum(data.get("transform", ()))
+    inputs: dict[str, tuple[int, ...]] = {"past": (-1, rows, len(data["features"]))}
+    if data.get("ahead"):
+        inputs["ahead"] = (-1, spec["output_length"], len(data["ahead"]))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "run"
         folder.mkdir()
@@ -219,7 +223,7 @@ def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
             name=spec["topology"]["name"],
             folder=folder,
             loader_module=LOADER,
-            input_shape=(-1, spec["timesteps"], len(data["features"])),
+            inputs=inputs,
             output_shape=(-1, spec["output_length"], len(data["targets"])),
             requirements=installed_requirements(("seqexp", "tensorflow", "keras", "numpy")),
         )

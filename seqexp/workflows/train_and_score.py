@@ -1,6 +1,6 @@
 """Train the model of an experiment and score its forecasts: the middle of a run.
 
-Axis letters: T steps, K targets, W windows, N output steps.
+Axis letters: T steps, K targets, W windows, N output steps, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset
-from seqexp.errors import RunFailed
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
-from seqexp.evaluation.evaluate import SplitScores, score_split, with_scaled, with_targets
+from seqexp.evaluation.evaluate import SplitScores, score_split, with_intervals, with_scaled, with_targets
 from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.issue import Forecast, Issued, Issuer
 
 if TYPE_CHECKING:
     from seqexp.training.fit import Fit
     from seqexp.training.watch import EpochEvent
 
-Forecast = Callable[[np.ndarray[Any, np.dtype[Any]]], np.ndarray[Any, np.dtype[Any]]]
 _KEPT = ("persistence", "seasonal_naive")  # whose forecasts are stored beside the model's
 Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -39,6 +38,7 @@ class Progress:
         self.fit: dict[str, Any] = {}
         self.scores: dict[str, SplitScores] = {}
         self.diagnostics: dict[str, str] = {}
+        self.radius: list[list[float]] | None = None  # of intervals around points: step -> target -> source units
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -104,41 +104,50 @@ def train(
 
 
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
-    """Score the model on validation and test, and return the arrays of the test forecasts."""
-    series, length = dataset.series, spec.output_length
+    """Score the model on validation and test, and return the arrays of its forecasts."""
+    series = dataset.series
     history = history_of(spec, dataset)
     scale = seasonal_scale(history.targets_TK[slice(*dataset.bounds.train)], series.season)
     forecasts: Forecasts = {}
     with progress.timed("evaluate"):
+        issuer = Issuer(spec, dataset, forecast)
         for split in ("validation", "test"):
-            starts_W = dataset.starts[split]
-            if not len(starts_W):
+            if not len(dataset.starts[split]):
                 continue
-            scaled_WNK = forecast(starts_W).reshape(len(starts_W), length, spec.data.n_targets)
-            if not np.isfinite(scaled_WNK).all():
-                raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
-            first_W, true_WNK = dataset.target_starts(split), dataset.true_WNK(split)
-            forecast_WNK = dataset.in_source_units(scaled_WNK, first_W, spec.topology.contract.alignment)
-            naive = naive_forecasts(history, first_W)
+            issued = issuer.issue(split)
+            true_WNK, forecast_WNK = issued.true_WNK, issued.forecast_WNK
+            naive = naive_forecasts(history, issued.first_W)
             scores = score_split(true_WNK, forecast_WNK, naive, scale)
-            progress.scores[split] = with_targets(scores, true_WNK, forecast_WNK, series.target_names)
+            scores = with_targets(scores, true_WNK, forecast_WNK, series.target_names)
+            if issued.intervals is not None:
+                scores = with_intervals(scores, true_WNK, issued.intervals)
             if spec.evaluation.scaled:
                 units = dataset.unit_scaler.transform
                 scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
-                progress.scores[split] = with_scaled(
-                    progress.scores[split], units(true_WNK), units(forecast_WNK), scaled_naive
-                )
+                scores = with_scaled(scores, units(true_WNK), units(forecast_WNK), scaled_naive)
+            progress.scores[split] = scores
             if split == "test":
                 progress.diagnostics |= diagnose_forecasts(true_WNK, forecast_WNK, naive.get("persistence"))
                 named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
-                forecasts = {"target_start": first_W, "true": true_WNK, "forecast": forecast_WNK, **named}
-                if series.stamps is not None:
-                    stamps_T = series.stamps.tz_localize(None).to_numpy("datetime64[s]")
-                    forecasts["time"] = stamps_T[first_W[:, None] + np.arange(length)]
+                forecasts = {**_arrays(issued, dataset), **named}
+    if issuer.radius_NK is not None:
+        progress.radius = issuer.radius_NK.tolist()
     bounds = {split: dataset.bounds.of(split) for split in dataset.starts}
     progress.diagnostics |= diagnose_scores(progress.scores)
     progress.diagnostics |= diagnose_series(history.targets_TK, bounds, series.target_names)
     return forecasts
+
+
+def _arrays(issued: Issued, dataset: Dataset) -> Forecasts:
+    arrays = {"target_start": issued.first_W, "true": issued.true_WNK, "forecast": issued.forecast_WNK}
+    if (intervals := issued.intervals) is not None:
+        arrays |= {"lower": intervals.lower_WNK, "upper": intervals.upper_WNK}
+        if intervals.quantiles_WNKQ is not None:
+            arrays |= {"quantiles": intervals.quantiles_WNKQ, "levels": np.asarray(intervals.levels)}
+    if dataset.series.stamps is not None:
+        stamps_T = dataset.series.stamps.tz_localize(None).to_numpy("datetime64[s]")
+        arrays["time"] = stamps_T[issued.first_W[:, None] + np.arange(dataset.shape.output_length)]
+    return arrays
 
 
 def history_of(spec: ExperimentSpec, dataset: Dataset) -> History:

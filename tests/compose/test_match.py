@@ -66,7 +66,7 @@ def test_what_is_shown_says_where_the_units_come_from() -> None:
     shown = {key: (value, origin) for key, value, origin in values_and_origins(composed)}
     assert shown["topology.match_parameters"] == ("12000", "override topology.match_parameters=12000")
     assert shown["topology.units"] == ("31", "derived from topology.match_parameters")
-    assert shown["topology.layers[2].LSTM.units"][0] == "31"
+    assert shown["topology.layers[3].LSTM.units"][0] == "31"
 
 
 def test_a_spec_is_read_back_as_it_was_written(compose: Callable[..., ExperimentSpec]) -> None:
