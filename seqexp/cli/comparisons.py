@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from seqexp.cli.reports import print_block
 from seqexp.cli.screen import make_table, results
 from seqexp.workflows.compare import Comparison, Difference, changed_keys
@@ -17,6 +19,8 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
         console.print("No finished runs to compare. Make some: seqexp sweep topology=vector_output,encoder_decoder")
     for comparison in comparisons:
         print_block(comparison.block)
+        for note in comparison.notes:
+            console.print(Text(note), soft_wrap=True)
         console.print()
         rows = [row for row in comparison.block.rows if row.run]
         if len(rows) == 2:

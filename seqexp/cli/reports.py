@@ -157,11 +157,11 @@ def print_block(block: Block) -> None:
     console.print(Text(block.title, style="bold"), soft_wrap=True)
     cells = [_cells(row, block.select) for row in block.rows]
     names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
-    seeds = any(row.interval for row in block.rows)
-    for dropped in range(
-        0 if seeds else 1, len(_LEAST_NEEDED) + 1
-    ):  # a narrow terminal shows fewer columns, each of them whole
-        shown = [place for place, name in enumerate(_COLUMNS) if name not in _LEAST_NEEDED[:dropped]]
+    filled = [
+        place for place in range(len(names)) if place < 2 or any(str(row[place]) not in ("", "-") for row in cells)
+    ]
+    for dropped in range(len(_LEAST_NEEDED) + 1):  # a narrow terminal shows fewer columns, each of them whole
+        shown = [place for place in filled if _COLUMNS[place] not in _LEAST_NEEDED[:dropped]]
         rows = [[row[place] for place in shown] for row in cells]
         table = make_table([names[place] for place in shown], rows, numbers=2, whole=len(shown))
         if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -10,24 +11,39 @@ import typer
 from seqexp.cli.options import ConfigDir, Json, Workspace
 
 
+class Ground(StrEnum):
+    """What ``seqexp compare`` compares runs on."""
+
+    own = "own"
+    common = "common"
+
+
 def compare(
     words: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(help="Runs, sweeps or experiments; of none, all there is.", metavar="[WORD]..."),
     ] = None,
+    on: Annotated[
+        Ground,
+        typer.Option(
+            "--on",
+            help="own: runs that forecast different steps or windows stand apart. common: all are scored again, from "
+            "their stored forecasts, on the origins, steps and targets that they share.",
+        ),
+    ] = Ground.own,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
     """Put runs beside each other, and say which differences are larger than seed noise and chance.
 
-    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback
+    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback  |  seqexp compare lookback --on common
     """
     from seqexp.cli.comparisons import print_comparisons
     from seqexp.cli.screen import print_json
     from seqexp.workflows.compare import as_values, compare_runs
     from seqexp.workflows.project import open_project
 
-    comparisons = compare_runs(open_project(workspace), words or [])
+    comparisons = compare_runs(open_project(workspace), words or [], on_common=on is Ground.common)
     if json:
         print_json(as_values(comparisons))
     else:

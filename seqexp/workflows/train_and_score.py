@@ -104,7 +104,7 @@ def train(
 
 
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
-    """Score the model on validation and test, and return the arrays of the test forecasts."""
+    """Score the model on validation and test, and return the forecasts of both, of validation as ``val_...``."""
     series, length = dataset.series, spec.output_length
     history = history_of(spec, dataset)
     scale = seasonal_scale(history.targets_TK[slice(*dataset.bounds.train)], series.season)
@@ -128,17 +128,26 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
                 progress.scores[split] = with_scaled(
                     progress.scores[split], units(true_WNK), units(forecast_WNK), scaled_naive
                 )
+            forecasts |= _stored(split, dataset, true_WNK, forecast_WNK)
             if split == "test":
                 progress.diagnostics |= diagnose_forecasts(true_WNK, forecast_WNK, naive.get("persistence"))
-                named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
-                forecasts = {"target_start": first_W, "true": true_WNK, "forecast": forecast_WNK, **named}
-                if series.stamps is not None:
-                    stamps_T = series.stamps.tz_localize(None).to_numpy("datetime64[s]")
-                    forecasts["time"] = stamps_T[first_W[:, None] + np.arange(length)]
+                forecasts |= {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
     bounds = {split: dataset.bounds.of(split) for split in dataset.starts}
     progress.diagnostics |= diagnose_scores(progress.scores)
     progress.diagnostics |= diagnose_series(history.targets_TK, bounds, series.target_names)
     return forecasts
+
+
+def _stored(
+    split: str, dataset: Dataset, true_WNK: np.ndarray[Any, Any], forecast_WNK: np.ndarray[Any, Any]
+) -> Forecasts:
+    """Return the arrays of a split: those of validation are there so that runs can be ranked on what they share."""
+    first_W, stamps = dataset.target_starts(split), dataset.series.stamps
+    arrays = {"target_start": first_W, "true": true_WNK, "forecast": forecast_WNK}
+    if stamps is not None:
+        stamps_T = stamps.tz_localize(None).to_numpy("datetime64[s]")
+        arrays["time"] = stamps_T[first_W[:, None] + np.arange(true_WNK.shape[1])]
+    return arrays if split == "test" else {f"val_{name}": values for name, values in arrays.items()}
 
 
 def history_of(spec: ExperimentSpec, dataset: Dataset) -> History:
