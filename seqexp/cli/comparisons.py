@@ -18,7 +18,7 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     if not comparisons:
         console.print("No finished runs to compare. Make some: seqexp sweep topology=vector_output,encoder_decoder")
     for comparison in comparisons:
-        print_block(comparison.block)
+        print_block(comparison.block, budget=True)
         for note in comparison.notes:
             console.print(Text(note), soft_wrap=True)
         console.print()

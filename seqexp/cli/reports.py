@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.measure import Measurement
 from rich.text import Text
 
-from seqexp.cli.screen import make_table, number, progress, results, share
+from seqexp.cli.screen import amount, make_table, number, progress, results, share
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
@@ -23,8 +23,23 @@ if TYPE_CHECKING:
     from seqexp.workflows.sweep import SweepResult
 
 _INTERVAL = "95% of means"
-_LEAST_NEEDED = (_INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
-_COLUMNS = ("", "", "val", "val skill", "test MAE", _INTERVAL, "RMSE", "MASE", "skill", "epoch", "weights", "time")
+_LEAST_NEEDED = ("windows", _INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
+_LEAST_COMPARED = (_INTERVAL, "MASE", "val skill", "windows", "weights", "time", "epoch", "RMSE")
+_COLUMNS = (
+    "",
+    "",
+    "val",
+    "val skill",
+    "test MAE",
+    _INTERVAL,
+    "RMSE",
+    "MASE",
+    "skill",
+    "epoch",
+    "windows",
+    "weights",
+    "time",
+)
 
 
 def print_run(outcome: RunOutcome, project: Project) -> None:
@@ -151,8 +166,13 @@ def _kind(block: Block) -> str:
     return {"smape": "sMAPE"}.get(kind := block.select.split("/")[1], kind.upper())
 
 
-def print_block(block: Block) -> None:
-    """Print one block of the leaderboard."""
+def print_block(block: Block, *, budget: bool = False) -> None:
+    """Print one block of the leaderboard.
+
+    Args:
+        block: What to print.
+        budget: Show how many training windows were seen, and what rows cost rather than more of their figures.
+    """
     console = results()
     console.print(Text(block.title, style="bold"), soft_wrap=True)
     cells = [_cells(row, block.select) for row in block.rows]
@@ -160,8 +180,9 @@ def print_block(block: Block) -> None:
     filled = [
         place for place in range(len(names)) if place < 2 or any(str(row[place]) not in ("", "-") for row in cells)
     ]
-    for dropped in range(len(_LEAST_NEEDED) + 1):  # a narrow terminal shows fewer columns, each of them whole
-        shown = [place for place in filled if _COLUMNS[place] not in _LEAST_NEEDED[:dropped]]
+    least, first = (_LEAST_COMPARED, 0) if budget else (_LEAST_NEEDED, 1)
+    for dropped in range(first, len(least) + 1):  # a narrow terminal shows fewer columns, each of them whole
+        shown = [place for place in filled if _COLUMNS[place] not in least[:dropped]]
         rows = [[row[place] for place in shown] for row in cells]
         table = make_table([names[place] for place in shown], rows, numbers=2, whole=len(shown))
         if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
@@ -192,11 +213,11 @@ def _cells(row: Row, select: str) -> tuple[object, ...]:
         if name in {select, "test/mae"} and name in row.spread:
             values[place] += f" ±{row.spread[name]:.2g}"
     values.insert(3, f"{number(row.interval[0])} to {number(row.interval[1])}" if row.interval else "")
-    if row.run:
-        fit, seconds = row.run.record.fit, row.run.record.timings.get("fit", 0.0)
-        values += [f"{fit['best_epoch']}/{fit['epochs']}", f"{fit['weights']:,}", f"{seconds:.1f} s"]
+    if budget := row.budget:
+        epochs = f"{budget.best_epoch:.4g}/{budget.epochs:.4g}"
+        values += [epochs, amount(budget.windows), f"{budget.weights:,}", f"{budget.seconds:.1f} s"]
     else:
-        values = ["" if value == "-" else value for value in values] + ["", "", ""]
+        values = ["" if value == "-" else value for value in values] + [""] * 4
     return tuple(Text(str(cell), style=style) for cell in (row.rank or "", row.label, *values))
 
 

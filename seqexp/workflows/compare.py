@@ -146,7 +146,8 @@ def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 def _row_values(row: Row) -> dict[str, Any]:
     runs = [run.path.name for run in row.runs]
     weights = row.run.record.fit.get("weights") if row.run else None
-    values = {"label": row.label, "rank": row.rank, "runs": runs, "weights": weights}
+    budget = asdict(row.budget) if row.budget else None
+    values = {"label": row.label, "rank": row.rank, "runs": runs, "weights": weights, "budget": budget}
     return {**values, "metrics": row.metrics, "sd": row.spread, "test/mae 95%": row.interval}
 
 

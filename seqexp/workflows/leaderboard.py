@@ -14,6 +14,7 @@ from seqexp.compose.tree import leaves
 from seqexp.fingerprint import hash_values
 from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.budget import Budget, budget_of
 
 _RESAMPLED = 2000  # times
 _UNTOLD = (
@@ -56,6 +57,11 @@ class Row:
     def seeds(self) -> int:
         """How many runs it stands for."""
         return len(self.runs)
+
+    @property
+    def budget(self) -> Budget | None:
+        """What its runs cost; None for a baseline."""
+        return budget_of(self.runs) if self.runs else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqexp.cli.comparisons import _cells
+from seqexp.cli.comparisons import _cells, print_comparisons
+from seqexp.cli.reports import print_block
 from seqexp.errors import StoreError
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.compare import Difference, as_values, changed_keys, compare_runs
@@ -59,6 +60,29 @@ def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepR
     assert (found.seeds, found.origins) == (3, 39)
     assert found.verdict == "worse, larger than seed noise, more than chance over the origins"
     assert as_values([comparison])["blocks"][0]["differences"][0]["seeds"] == 3
+
+
+def test_what_a_row_cost_is_the_mean_over_its_seeds(
+    done: tuple[Project, Plan, SweepResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (comparison,) = compare_runs(done[0], [])
+    fits = [run.record.fit for run in _runs(done)[:3]]
+    row = next(row for row in comparison.block.rows if row.run and row.run.spec["optimizer"]["learning_rate"] == 0.01)
+    assert row.budget is not None
+    assert row.budget.epochs == 6
+    assert row.budget.best_epoch == pytest.approx(np.mean([fit["best_epoch"] for fit in fits]))
+    assert row.budget.windows == 6 * _runs(done)[0].record.data["windows"]["train"] == 1140
+    assert row.budget.seconds == pytest.approx(np.mean([run.record.timings["fit"] for run in _runs(done)[:3]]))
+    told = as_values([comparison])["blocks"][0]["rows"]
+    assert [found["budget"]["epochs"] for found in told if found["budget"]] == [6, 6]
+    assert [found["budget"] for found in told if not found["runs"]] == [None] * (len(told) - 2)
+    print_comparisons([comparison])
+    shown = capsys.readouterr().out
+    line = next(line for line in shown.splitlines() if "learning_rate=0.01" in line)
+    assert f"{row.budget.best_epoch:.4g}/6    1.1 k" in line
+    assert f"{row.budget.seconds:.1f} s" in line
+    print_block(comparison.block)
+    assert "windows " not in capsys.readouterr().out.splitlines()[1]
 
 
 def test_with_one_seed_the_noise_is_not_known(done: tuple[Project, Plan, SweepResult]) -> None:
