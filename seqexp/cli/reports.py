@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.text import Text
 
 from seqexp.cli.screen import amount, make_table, number, progress, results, share
+from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
@@ -173,21 +174,32 @@ def print_block(block: Block, *, budget: bool = False) -> None:
         block: What to print.
         budget: Show how many training windows were seen, and what rows cost rather than more of their figures.
     """
-    console = results()
+    console, whole = results(), block_table(block)
     console.print(Text(block.title, style="bold"), soft_wrap=True)
-    cells = [_cells(row, block.select) for row in block.rows]
-    names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
-    filled = [
-        place for place in range(len(names)) if place < 2 or any(str(row[place]) not in ("", "-") for row in cells)
-    ]
+    styles = ["" if row.run else "dim" for row in block.rows]
     least, first = (_LEAST_COMPARED, 0) if budget else (_LEAST_NEEDED, 1)
     for dropped in range(first, len(least) + 1):  # a narrow terminal shows fewer columns, each of them whole
-        shown = [place for place in filled if _COLUMNS[place] not in least[:dropped]]
-        rows = [[row[place] for place in shown] for row in cells]
-        table = make_table([names[place] for place in shown], rows, numbers=2, whole=len(shown))
+        shown = [place for place, name in enumerate(whole.columns) if name not in least[:dropped]]
+        rows = [
+            [Text(row[place], style=style) for place in shown] for row, style in zip(whole.rows, styles, strict=True)
+        ]
+        table = make_table([whole.columns[place] for place in shown], rows, numbers=whole.numbers, whole=len(shown))
         if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
             break
     console.print(table)
+
+
+def block_table(block: Block) -> TextTable:
+    """Return all that there is to show of a block; a column that no row fills is left out."""
+    rows = [_cells(row, block.select) for row in block.rows]
+    names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
+    filled = [place for place in range(len(names)) if place < 2 or any(row[place] not in ("", "-") for row in rows)]
+    return TextTable(
+        columns=[names[place] for place in filled],
+        rows=[[row[place] for place in filled] for row in rows],
+        numbers=2,
+        title=block.title,
+    )
 
 
 def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:
@@ -205,8 +217,7 @@ def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
         progress().print(f"[yellow]Warning:[/] {warning}", soft_wrap=True)
 
 
-def _cells(row: Row, select: str) -> tuple[object, ...]:
-    style = "" if row.run else "dim"
+def _cells(row: Row, select: str) -> tuple[str, ...]:
     names = (select, "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
     values = [(share if name.endswith("skill") else number)(row.metrics.get(name)) for name in names]
     for place, name in enumerate(names):
@@ -218,7 +229,7 @@ def _cells(row: Row, select: str) -> tuple[object, ...]:
         values += [epochs, amount(budget.windows), f"{budget.weights:,}", f"{budget.seconds:.1f} s"]
     else:
         values = ["" if value == "-" else value for value in values] + [""] * 4
-    return tuple(Text(str(cell), style=style) for cell in (row.rank or "", row.label, *values))
+    return str(row.rank or ""), row.label, *values
 
 
 def _near(path: Path) -> str:

@@ -17,6 +17,7 @@ from seqexp.errors import StoreError
 from seqexp.evaluation.significance import diebold_mariano, holm, interval_of_mean
 from seqexp.store.run_dir import StoredRun, find_last, find_run, list_runs
 from seqexp.store.sweep_dir import list_sweeps, read_plan
+from seqexp.workflows.choose import choose_runs
 from seqexp.workflows.common_ground import find_common_ground
 from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
 from seqexp.workflows.project import Project
@@ -74,7 +75,9 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
 
-def compare_runs(project: Project, words: Sequence[str], *, on_common: bool = False) -> list[Comparison]:
+def compare_runs(
+    project: Project, words: Sequence[str], *, where: str | None = None, on_common: bool = False
+) -> list[Comparison]:
     """Compare what words mean: runs, sweeps or experiments; of none, all that the workspace holds.
 
     Only runs that forecast the same steps of the same data stand in one block. Test figures rank nothing: the row that
@@ -83,14 +86,19 @@ def compare_runs(project: Project, words: Sequence[str], *, on_common: bool = Fa
     Args:
         project: Where they are recorded.
         words: What to compare.
+        where: Conditions that the runs have to meet besides, as :func:`choose_runs` reads them.
         on_common: Score the runs again on the origins and steps that all of them forecast, so that they stand in one
             block.
 
     Raises:
-        StoreError: A word means nothing that is recorded, or the runs have nothing in common to be scored on.
+        ConfigError: The conditions cannot be read, or name a key that there is not.
+        StoreError: A word means nothing that is recorded, no run meets the conditions, or the runs have nothing in
+            common to be scored on.
     """
     runs = {run.path: run for word in words for run in _meant(project, word)}
     found = list(runs.values()) if words else list(list_runs(project.runs))
+    if where is not None:
+        found = choose_runs(found, where)
     if on_common:
         grounds = find_common_ground(found)
         return [_compare(ground.block, ground.losses, ground.horizon, ground.notes) for ground in grounds]

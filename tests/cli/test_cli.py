@@ -124,6 +124,16 @@ def test_compare_on_what_runs_have_in_common(workspace: Path) -> None:
     assert refused.returncode == 2
     assert "has other data than" in refused.stderr
     assert _run("compare", "--on", "commn").returncode == 2
+    both = _run("compare", "--json", "--format", "csv")
+    assert both.returncode == 2
+    assert "--json and --format csv contradict" in both.stderr
+    unknown = _run("compare", "--where", "timestep=14", "--format", "json")
+    assert unknown.returncode == 2
+    assert json.loads(unknown.stdout)["problems"][0]["mend"] == "Did you mean timesteps?"
+    lines = _run("compare", "--where", "output_length=3 and data.source.sine.seed=0", "--format", "csv").stdout
+    assert lines.startswith("block,rank,label,seeds,runs,val/mae,val/mae sd,")
+    assert "vector_output 14->3" in lines
+    assert "14->5" not in lines
 
 
 def test_sending_a_run_to_mlflow_needs_no_tensorflow(workspace: Path) -> None:

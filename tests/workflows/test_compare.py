@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqexp.cli.comparisons import _cells, print_comparisons
+from seqexp.cli.comparisons import _cells, chosen_format, print_comparisons
 from seqexp.cli.reports import print_block
-from seqexp.errors import StoreError
+from seqexp.cli.screen import number
+from seqexp.cli.table_formats import Format
+from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.compare import Difference, as_values, changed_keys, compare_runs
 from seqexp.workflows.plan import Plan, plan_sweep
@@ -83,6 +89,45 @@ def test_what_a_row_cost_is_the_mean_over_its_seeds(
     assert f"{row.budget.seconds:.1f} s" in line
     print_block(comparison.block)
     assert "windows " not in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize("form", [Format.markdown, Format.latex, Format.csv, Format.json])
+def test_every_format_has_the_figures_of_the_table(
+    form: Format, done: tuple[Project, Plan, SweepResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compare_runs(done[0], [])
+    print_comparisons(found, form)
+    written = capsys.readouterr().out
+    row = next(row for row in found[0].block.rows if row.rank == 1)
+    rounded = f"{number(row.metrics['test/mae'])} ±{row.spread['test/mae']:.2g}"
+    if form is Format.markdown:
+        assert f"| {rounded} |" in written
+        assert "learning\\_rate=0.01 (3 seeds)" in written
+        assert written.count("\n| ---") == 3  # the block, what was changed, the differences
+    elif form is Format.latex:
+        assert " & " + rounded.replace("±", r"$\pm$") + " & " in written
+        assert written.count(r"\toprule") == written.count(r"\bottomrule") == 3
+        assert not re.search(r"(?<!\\)[_%#]", written)
+    elif form is Format.csv:
+        lines = list(csv.DictReader(io.StringIO(written)))
+        assert len(lines) == len(found[0].block.rows)
+        first, second = (line for line in lines if line["rank"])
+        assert float(first["test/mae"]) == row.metrics["test/mae"]
+        assert float(first["val/mae sd"]) == row.spread["val/mae"]
+        assert float(first["windows"]) == 1140
+        assert first["difference"] == ""
+        assert float(second["difference"]) == found[0].differences[0].mean
+        assert float(second["p"]) == found[0].differences[0].p_value
+    else:
+        assert json.loads(written)["blocks"][0]["rows"][0]["label"]
+
+
+def test_json_and_another_format_contradict_each_other() -> None:
+    assert chosen_format(None, json=False) is Format.table
+    assert chosen_format(None, json=True) is chosen_format(Format.json, json=True) is Format.json
+    assert chosen_format(Format.csv, json=False) is Format.csv
+    with pytest.raises(ConfigError, match="--json and --format csv contradict"):
+        chosen_format(Format.csv, json=True)
 
 
 def test_with_one_seed_the_noise_is_not_known(done: tuple[Project, Plan, SweepResult]) -> None:
