@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Annotated, NoReturn
 
 import typer
@@ -53,10 +55,14 @@ def main() -> NoReturn:
     sys.exit(_exit_code())
 
 
+def _asks_for_json(words: Sequence[str]) -> bool:
+    return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
+
+
 def _exit_code() -> int:
     from seqexp.cli.screen import print_error, print_json
 
-    as_json = "--json" in sys.argv
+    as_json = _asks_for_json(sys.argv)
     try:
         app()
     except SystemExit as end:

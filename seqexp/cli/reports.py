@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.measure import Measurement
 from rich.text import Text
 
-from seqexp.cli.screen import make_table, number, progress, results, share
+from seqexp.cli.screen import amount, make_table, number, progress, results, share
+from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
@@ -23,8 +24,23 @@ if TYPE_CHECKING:
     from seqexp.workflows.sweep import SweepResult
 
 _INTERVAL = "95% of means"
-_LEAST_NEEDED = (_INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
-_COLUMNS = ("", "", "val", "val skill", "test MAE", _INTERVAL, "RMSE", "MASE", "skill", "epoch", "weights", "time")
+_LEAST_NEEDED = ("windows", _INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
+_LEAST_COMPARED = (_INTERVAL, "MASE", "val skill", "windows", "weights", "time", "epoch", "RMSE")
+_COLUMNS = (
+    "",
+    "",
+    "val",
+    "val skill",
+    "test MAE",
+    _INTERVAL,
+    "RMSE",
+    "MASE",
+    "skill",
+    "epoch",
+    "windows",
+    "weights",
+    "time",
+)
 
 
 def print_run(outcome: RunOutcome, project: Project) -> None:
@@ -151,22 +167,39 @@ def _kind(block: Block) -> str:
     return {"smape": "sMAPE"}.get(kind := block.select.split("/")[1], kind.upper())
 
 
-def print_block(block: Block) -> None:
-    """Print one block of the leaderboard."""
-    console = results()
+def print_block(block: Block, *, budget: bool = False) -> None:
+    """Print one block of the leaderboard.
+
+    Args:
+        block: What to print.
+        budget: Show how many training windows were seen, and what rows cost rather than more of their figures.
+    """
+    console, whole = results(), block_table(block)
     console.print(Text(block.title, style="bold"), soft_wrap=True)
-    cells = [_cells(row, block.select) for row in block.rows]
-    names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
-    seeds = any(row.interval for row in block.rows)
-    for dropped in range(
-        0 if seeds else 1, len(_LEAST_NEEDED) + 1
-    ):  # a narrow terminal shows fewer columns, each of them whole
-        shown = [place for place, name in enumerate(_COLUMNS) if name not in _LEAST_NEEDED[:dropped]]
-        rows = [[row[place] for place in shown] for row in cells]
-        table = make_table([names[place] for place in shown], rows, numbers=2, whole=len(shown))
+    styles = ["" if row.run else "dim" for row in block.rows]
+    least, first = (_LEAST_COMPARED, 0) if budget else (_LEAST_NEEDED, 1)
+    for dropped in range(first, len(least) + 1):  # a narrow terminal shows fewer columns, each of them whole
+        shown = [place for place, name in enumerate(whole.columns) if name not in least[:dropped]]
+        rows = [
+            [Text(row[place], style=style) for place in shown] for row, style in zip(whole.rows, styles, strict=True)
+        ]
+        table = make_table([whole.columns[place] for place in shown], rows, numbers=whole.numbers, whole=len(shown))
         if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
             break
     console.print(table)
+
+
+def block_table(block: Block) -> TextTable:
+    """Return all that there is to show of a block; a column that no row fills is left out."""
+    rows = [_cells(row, block.select) for row in block.rows]
+    names = [f"val {_kind(block)}" if name == "val" else name for name in _COLUMNS]
+    filled = [place for place in range(len(names)) if place < 2 or any(row[place] not in ("", "-") for row in rows)]
+    return TextTable(
+        columns=[names[place] for place in filled],
+        rows=[[row[place] for place in filled] for row in rows],
+        numbers=2,
+        title=block.title,
+    )
 
 
 def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:
@@ -184,20 +217,19 @@ def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
         progress().print(f"[yellow]Warning:[/] {warning}", soft_wrap=True)
 
 
-def _cells(row: Row, select: str) -> tuple[object, ...]:
-    style = "" if row.run else "dim"
+def _cells(row: Row, select: str) -> tuple[str, ...]:
     names = (select, "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
     values = [(share if name.endswith("skill") else number)(row.metrics.get(name)) for name in names]
     for place, name in enumerate(names):
         if name in {select, "test/mae"} and name in row.spread:
             values[place] += f" ±{row.spread[name]:.2g}"
     values.insert(3, f"{number(row.interval[0])} to {number(row.interval[1])}" if row.interval else "")
-    if row.run:
-        fit, seconds = row.run.record.fit, row.run.record.timings.get("fit", 0.0)
-        values += [f"{fit['best_epoch']}/{fit['epochs']}", f"{fit['weights']:,}", f"{seconds:.1f} s"]
+    if budget := row.budget:
+        epochs = f"{budget.best_epoch:.4g}/{budget.epochs:.4g}"
+        values += [epochs, amount(budget.windows), f"{budget.weights:,}", f"{budget.seconds:.1f} s"]
     else:
-        values = ["" if value == "-" else value for value in values] + ["", "", ""]
-    return tuple(Text(str(cell), style=style) for cell in (row.rank or "", row.label, *values))
+        values = ["" if value == "-" else value for value in values] + [""] * 4
+    return str(row.rank or ""), row.label, *values
 
 
 def _near(path: Path) -> str:

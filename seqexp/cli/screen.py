@@ -81,3 +81,19 @@ def share(value: float | None) -> str:
     ('0.175', '-0.500')
     """
     return "-" if value is None else f"{value:.3f}"
+
+
+def amount(value: float) -> str:
+    """Return a count in short.
+
+    >>> amount(840), amount(26_460), amount(1_234_567), amount(999_960)
+    ('840', '26.5 k', '1.2 M', '1.0 M')
+    """
+    if round(value) < 1000:
+        return f"{value:.0f}"
+    unit, *larger = ["k", "M", "G", "T"]
+    value /= 1000
+    while round(value, 1) >= 1000 and larger:
+        unit, *larger = larger
+        value /= 1000
+    return f"{value:.1f} {unit}"

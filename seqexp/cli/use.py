@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from seqexp.cli.options import ConfigDir, Json, Workspace
+from seqexp.cli.table_formats import Format
+
+
+class Ground(StrEnum):
+    """What ``seqexp compare`` compares runs on."""
+
+    own = "own"
+    common = "common"
 
 
 def compare(
@@ -15,23 +24,44 @@ def compare(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(help="Runs, sweeps or experiments; of none, all there is.", metavar="[WORD]..."),
     ] = None,
-    json: Json = False,
+    on: Annotated[
+        Ground,
+        typer.Option(
+            "--on",
+            help="own: runs that forecast different steps or windows stand apart. common: all are scored again, from "
+            "their stored forecasts, on the origins, steps and targets that they share.",
+        ),
+    ] = Ground.own,
+    where: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--where",
+            help="Of these, the runs that meet conditions joined by and: keys of the spec or figures, = != < <= > >=, "
+            "values. For example 'topology=encoder_decoder and timesteps>=14 and val/mae<300'.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        Optional[Format],  # noqa: UP045
+        typer.Option("--format", help="How to write it; a table on the screen if left out.", show_default=False),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Short for --format json: one JSON object on stdout, nothing else there.")
+    ] = False,
     workspace: Workspace = None,
 ) -> None:
     """Put runs beside each other, and say which differences are larger than seed noise and chance.
 
-    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback
+    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback --on common --format latex  |
+    seqexp compare --where 'data=co2 and timesteps>=26'
     """
-    from seqexp.cli.comparisons import print_comparisons
-    from seqexp.cli.screen import print_json
-    from seqexp.workflows.compare import as_values, compare_runs
+    from seqexp.cli.comparisons import chosen_format, print_comparisons
+    from seqexp.workflows.compare import compare_runs
     from seqexp.workflows.project import open_project
 
-    comparisons = compare_runs(open_project(workspace), words or [])
-    if json:
-        print_json(as_values(comparisons))
-    else:
-        print_comparisons(comparisons)
+    chosen = chosen_format(form, json)
+    comparisons = compare_runs(open_project(workspace), words or [], where=where, on_common=on is Ground.common)
+    print_comparisons(comparisons, chosen)
 
 
 def predict(

@@ -76,7 +76,11 @@ class StoredRun:
 
     @property
     def forecasts(self) -> dict[str, Any]:
-        """The arrays of the test forecasts: ``origins``, ``true`` and ``forecast`` (W, N, K) and the baselines."""
+        """The arrays of the test forecasts: ``target_start`` (W), ``true`` and ``forecast`` (W, N, K), the baselines.
+
+        ``time`` (W, N) where there are stamps; the same of validation, without baselines, under ``val_...``. Older runs
+        have those of test alone.
+        """
         with self._reading(FORECASTS) as path, np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
 

@@ -6,7 +6,7 @@ Axis letters: W forecast origins, N output steps, K targets.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,11 +17,15 @@ from seqexp.errors import StoreError
 from seqexp.evaluation.significance import diebold_mariano, holm, interval_of_mean
 from seqexp.store.run_dir import StoredRun, find_last, find_run, list_runs
 from seqexp.store.sweep_dir import list_sweeps, read_plan
+from seqexp.workflows.choose import choose_runs
+from seqexp.workflows.common_ground import find_common_ground
 from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
 from seqexp.workflows.project import Project
+from seqexp.workflows.shared_origins import steps_between
 
 _UNTOLD = ("tracking", "execution", "name", "data.path")
 CHANCE = 0.05
+Losses = Callable[[StoredRun, StoredRun], tuple[Any, Any]]  # the errors of two runs at each origin that both have
 
 
 @dataclass(frozen=True)
@@ -59,36 +63,66 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A block of a leaderboard, with each row beside the one that is best on validation."""
+    """A block of a leaderboard, with each row beside the one that is best on validation.
+
+    Attributes:
+        notes: What a reader has to know besides.
+    """
 
     block: Block
     first: str
     differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
 
 
-def compare_runs(project: Project, words: Sequence[str]) -> list[Comparison]:
+def compare_runs(
+    project: Project, words: Sequence[str], *, where: str | None = None, on_common: bool = False
+) -> list[Comparison]:
     """Compare what words mean: runs, sweeps or experiments; of none, all that the workspace holds.
 
     Only runs that forecast the same steps of the same data stand in one block. Test figures rank nothing: the row that
     the others are held against is the best on validation.
 
+    Args:
+        project: Where they are recorded.
+        words: What to compare.
+        where: Conditions that the runs have to meet besides, as :func:`choose_runs` reads them.
+        on_common: Score the runs again on the origins and steps that all of them forecast, so that they stand in one
+            block.
+
     Raises:
-        StoreError: A word means nothing that is recorded.
+        ConfigError: The conditions cannot be read, or name a key that there is not.
+        StoreError: A word means nothing that is recorded, no run meets the conditions, or the runs have nothing in
+            common to be scored on.
     """
     runs = {run.path: run for word in words for run in _meant(project, word)}
     found = list(runs.values()) if words else list(list_runs(project.runs))
-    comparisons = []
-    for block in build_leaderboard(found):
-        rows = [row for row in block.rows if row.run is not None]
-        first, others = rows[0], rows[1:]
-        measured = [_difference(first, row, block.output_length) for row in others]
-        adjusted = holm([1.0 if math.isnan(p) else p for *_, p, _ in measured])
-        differences = (
-            Difference(row.label, mean, interval, seeds, p if math.isnan(p) else p_value, origins)
-            for row, p_value, (mean, interval, seeds, p, origins) in zip(others, adjusted, measured, strict=True)
-        )
-        comparisons.append(Comparison(block, first.label, tuple(differences)))
-    return comparisons
+    if where is not None:
+        found = choose_runs(found, where)
+    if on_common:
+        grounds = find_common_ground(found)
+        return [_compare(ground.block, ground.losses, ground.horizon, ground.notes) for ground in grounds]
+    return [_compare(block, _losses, _horizon(block)) for block in build_leaderboard(found)]
+
+
+def _compare(block: Block, losses: Losses, horizon: int, notes: tuple[str, ...] = ()) -> Comparison:
+    rows = [row for row in block.rows if row.run is not None]
+    first, others = rows[0], rows[1:]
+    measured = [_difference(first, row, losses, horizon) for row in others]
+    adjusted = holm([1.0 if math.isnan(p) else p for *_, p, _ in measured])
+    differences = (
+        Difference(row.label, mean, interval, seeds, p if math.isnan(p) else p_value, origins)
+        for row, p_value, (mean, interval, seeds, p, origins) in zip(others, adjusted, measured, strict=True)
+    )
+    return Comparison(block, first.label, tuple(differences), notes)
+
+
+def _horizon(block: Block) -> int:
+    """Return how many neighbouring origins of a block forecast a common step; all of its runs have the same."""
+    runs = [row.run for row in block.rows if row.run]
+    if len(runs) < 2:
+        return 1
+    return -(-block.output_length // steps_between(runs[0].forecasts["target_start"]))
 
 
 def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
@@ -98,6 +132,9 @@ def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
             {
                 "title": comparison.block.title,
                 "select": comparison.block.select,
+                "output_length": comparison.block.output_length,
+                "windows": comparison.block.windows,
+                "notes": list(comparison.notes),
                 "rows": [_row_values(row) for row in comparison.block.rows],
                 "first": comparison.first,
                 "differences": [
@@ -117,7 +154,8 @@ def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 def _row_values(row: Row) -> dict[str, Any]:
     runs = [run.path.name for run in row.runs]
     weights = row.run.record.fit.get("weights") if row.run else None
-    values = {"label": row.label, "rank": row.rank, "runs": runs, "weights": weights}
+    budget = asdict(row.budget) if row.budget else None
+    values = {"label": row.label, "rank": row.rank, "runs": runs, "weights": weights, "budget": budget}
     return {**values, "metrics": row.metrics, "sd": row.spread, "test/mae 95%": row.interval}
 
 
@@ -156,17 +194,16 @@ def _meant(project: Project, word: str) -> list[StoredRun]:
 
 
 def _difference(
-    first: Row, other: Row, output_length: int
+    first: Row, other: Row, losses_of: Losses, horizon: int
 ) -> tuple[float, tuple[float, float] | None, int, float, int]:
     """Return mean difference, interval over seeds, seeds, p-value and origins."""
     by_seed = [{run.spec["seed"]: run for run in row.runs} for row in (first, other)]
     seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
     pairs = [(by_seed[0][seed], by_seed[1][seed]) for seed in seeds] or [(first.runs[0], other.runs[0])]
-    losses = [_losses(one, two) for one, two in pairs]
+    losses = [losses_of(one, two) for one, two in pairs]
     by_origin_W = np.mean([one_W - two_W for one_W, two_W in losses], axis=0)
     per_seed = [float(np.mean(two_W - one_W)) for one_W, two_W in losses]
-    stride = int(first.runs[0].spec["evaluation"]["origins"]["every"])
-    p_value = diebold_mariano(by_origin_W, np.zeros_like(by_origin_W), max(-(-output_length // stride), 1))
+    p_value = diebold_mariano(by_origin_W, np.zeros_like(by_origin_W), horizon)
     return float(np.mean(per_seed)), interval_of_mean(per_seed), len(seeds), p_value, len(by_origin_W)
 
 

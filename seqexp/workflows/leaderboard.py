@@ -14,6 +14,7 @@ from seqexp.compose.tree import leaves
 from seqexp.fingerprint import hash_values
 from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.budget import Budget, budget_of
 
 _RESAMPLED = 2000  # times
 _UNTOLD = (
@@ -57,6 +58,11 @@ class Row:
         """How many runs it stands for."""
         return len(self.runs)
 
+    @property
+    def budget(self) -> Budget | None:
+        """What its runs cost; None for a baseline."""
+        return budget_of(self.runs) if self.runs else None
+
 
 @dataclass(frozen=True)
 class Block:
@@ -64,6 +70,7 @@ class Block:
 
     Attributes:
         select: The figure of validation that orders the rows.
+        shared: Whether the runs forecast more than this, and were scored again on what all of them forecast.
     """
 
     data: str
@@ -73,6 +80,7 @@ class Block:
     windows: dict[str, int]
     rows: tuple[Row, ...]
     select: str = DEFAULT_SELECT
+    shared: bool = False
 
     @property
     def best(self) -> StoredRun | None:
@@ -82,12 +90,13 @@ class Block:
     @property
     def title(self) -> str:
         """What the runs of the block have in common."""
-        steps = f"{self.output_length} step{'s' if self.output_length > 1 else ''}"
+        shared, counted = ("shared ", "origins") if self.shared else ("", "windows")
+        steps = f"{self.output_length} {shared}step{'s' if self.output_length > 1 else ''}"
         lie = {"future": "after the input", "next": "each one step ahead", "same": "of the input itself"}[
             self.alignment
         ]
-        windows = " and ".join(f"{self.windows.get(split, 0)} {split}" for split in ("validation", "test"))
-        return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} windows)"
+        windows = " and ".join(f"{self.windows.get(split, 0)} {shared}{split}" for split in ("validation", "test"))
+        return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} {counted})"
 
 
 def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> list[Block]:
@@ -99,14 +108,18 @@ def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> l
         runs: Of any kind.
         select: The figure of validation; None for what the runs of a block agree on.
     """
-    latest = {run.record.run_key: run for run in runs if run.record.status == "FINISHED"}
     grouped: dict[tuple[Any, ...], list[StoredRun]] = {}
-    for run in latest.values():
+    for run in latest_runs(runs):
         grouped.setdefault(_block_key(run), []).append(run)
     return [
-        _block(members, select or _select_of(members))
+        make_block(members, select or _select_of(members))
         for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])
     ]
+
+
+def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
+    """Return the finished runs, of several attempts at one the last."""
+    return list({run.record.run_key: run for run in runs if run.record.status == "FINISHED"}.values())
 
 
 def _block_key(run: StoredRun) -> tuple[Any, ...]:
@@ -124,7 +137,8 @@ def _block_key(run: StoredRun) -> tuple[Any, ...]:
     )
 
 
-def _block(members: Sequence[StoredRun], select: str) -> Block:
+def make_block(members: Sequence[StoredRun], select: str) -> Block:
+    """Put runs that may be compared into one block, ordered by a figure of validation; those that lack it unranked."""
     alike = _but_for_the_seed(members)
     untold = (*_UNTOLD, "seed") if len(alike) < len(members) else _UNTOLD
     labels = _labels([runs[0] for runs in alike], untold)

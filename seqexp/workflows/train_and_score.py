@@ -104,7 +104,7 @@ def train(
 
 
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
-    """Score the model on validation and test, and return the arrays of its forecasts."""
+    """Score the model on validation and test, and return its forecasts of both, those of validation as ``val_...``."""
     series = dataset.series
     history = history_of(spec, dataset)
     scale = seasonal_scale(history.targets_TK[slice(*dataset.bounds.train)], series.season)
@@ -126,10 +126,12 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
                 scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
                 scores = with_scaled(scores, units(true_WNK), units(forecast_WNK), scaled_naive)
             progress.scores[split] = scores
-            if split == "test":
+            if split == "validation":  # there so that runs can be ranked on what they share
+                forecasts |= {f"val_{name}": values for name, values in _arrays(issued, dataset).items()}
+            else:
                 progress.diagnostics |= diagnose_forecasts(true_WNK, forecast_WNK, naive.get("persistence"))
                 named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
-                forecasts = {**_arrays(issued, dataset), **named}
+                forecasts |= {**_arrays(issued, dataset), **named}
     if issuer.radius_NK is not None:
         progress.radius = issuer.radius_NK.tolist()
     bounds = {split: dataset.bounds.of(split) for split in dataset.starts}

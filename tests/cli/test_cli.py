@@ -110,6 +110,32 @@ def test_run_sweep_and_json(workspace: Path) -> None:
     assert len((workspace / "f.csv").read_text().splitlines()) == 8
 
 
+def test_compare_on_what_runs_have_in_common(workspace: Path) -> None:
+    assert _run("sweep", *SMALL, "output_length=3,5", "tracking=none").returncode == 0
+    assert len(json.loads(_run("compare", "--json").stdout)["blocks"]) == 2
+    (block,) = json.loads(_run("compare", "--on", "common", "--json").stdout)["blocks"]
+    assert block["output_length"] == 3
+    assert [row["label"] for row in block["rows"] if row["rank"] is None] == ["persistence", "seasonal naive"]
+    shown = _run("compare", "--on", "common")
+    assert "3 shared steps" in shown.stdout
+    assert "MASE" not in shown.stdout
+    assert _run("run", *SMALL, "data.source.sine.seed=1", "output_length=3", "tracking=none").returncode == 0
+    refused = _run("compare", "--on", "common")
+    assert refused.returncode == 2
+    assert "has other data than" in refused.stderr
+    assert _run("compare", "--on", "commn").returncode == 2
+    both = _run("compare", "--json", "--format", "csv")
+    assert both.returncode == 2
+    assert "--json and --format csv contradict" in both.stderr
+    unknown = _run("compare", "--where", "timestep=14", "--format", "json")
+    assert unknown.returncode == 2
+    assert json.loads(unknown.stdout)["problems"][0]["mend"] == "Did you mean timesteps?"
+    lines = _run("compare", "--where", "output_length=3 and data.source.sine.seed=0", "--format", "csv").stdout
+    assert lines.startswith("block,rank,label,seeds,runs,val/mae,val/mae sd,")
+    assert "vector_output 14->3" in lines
+    assert "14->5" not in lines
+
+
 def test_sending_a_run_to_mlflow_needs_no_tensorflow(workspace: Path) -> None:
     """It would be imported with its own settings: all cores, and all that it has to say."""
     assert _run("run", *SMALL, "tracking=none").returncode == 0

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqexp.cli.comparisons import _cells
-from seqexp.errors import StoreError
+from seqexp.cli.comparisons import _cells, chosen_format, print_comparisons
+from seqexp.cli.reports import print_block
+from seqexp.cli.screen import number
+from seqexp.cli.table_formats import Format
+from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.compare import Difference, as_values, changed_keys, compare_runs
 from seqexp.workflows.plan import Plan, plan_sweep
@@ -59,6 +66,68 @@ def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepR
     assert (found.seeds, found.origins) == (3, 39)
     assert found.verdict == "worse, larger than seed noise, more than chance over the origins"
     assert as_values([comparison])["blocks"][0]["differences"][0]["seeds"] == 3
+
+
+def test_what_a_row_cost_is_the_mean_over_its_seeds(
+    done: tuple[Project, Plan, SweepResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (comparison,) = compare_runs(done[0], [])
+    fits = [run.record.fit for run in _runs(done)[:3]]
+    row = next(row for row in comparison.block.rows if row.run and row.run.spec["optimizer"]["learning_rate"] == 0.01)
+    assert row.budget is not None
+    assert row.budget.epochs == 6
+    assert row.budget.best_epoch == pytest.approx(np.mean([fit["best_epoch"] for fit in fits]))
+    assert row.budget.windows == 6 * _runs(done)[0].record.data["windows"]["train"] == 1140
+    assert row.budget.seconds == pytest.approx(np.mean([run.record.timings["fit"] for run in _runs(done)[:3]]))
+    told = as_values([comparison])["blocks"][0]["rows"]
+    assert [found["budget"]["epochs"] for found in told if found["budget"]] == [6, 6]
+    assert [found["budget"] for found in told if not found["runs"]] == [None] * (len(told) - 2)
+    print_comparisons([comparison])
+    shown = capsys.readouterr().out
+    line = next(line for line in shown.splitlines() if "learning_rate=0.01" in line)
+    assert f"{row.budget.best_epoch:.4g}/6    1.1 k" in line
+    assert f"{row.budget.seconds:.1f} s" in line
+    print_block(comparison.block)
+    assert "windows " not in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize("form", [Format.markdown, Format.latex, Format.csv, Format.json])
+def test_every_format_has_the_figures_of_the_table(
+    form: Format, done: tuple[Project, Plan, SweepResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compare_runs(done[0], [])
+    print_comparisons(found, form)
+    written = capsys.readouterr().out
+    row = next(row for row in found[0].block.rows if row.rank == 1)
+    rounded = f"{number(row.metrics['test/mae'])} ±{row.spread['test/mae']:.2g}"
+    if form is Format.markdown:
+        assert f"| {rounded} |" in written
+        assert "learning\\_rate=0.01 (3 seeds)" in written
+        assert written.count("\n| ---") == 3  # the block, what was changed, the differences
+    elif form is Format.latex:
+        assert " & " + rounded.replace("±", r"$\pm$") + " & " in written
+        assert written.count(r"\toprule") == written.count(r"\bottomrule") == 3
+        assert not re.search(r"(?<!\\)[_%#]", written)
+    elif form is Format.csv:
+        lines = list(csv.DictReader(io.StringIO(written)))
+        assert len(lines) == len(found[0].block.rows)
+        first, second = (line for line in lines if line["rank"])
+        assert float(first["test/mae"]) == row.metrics["test/mae"]
+        assert float(first["val/mae sd"]) == row.spread["val/mae"]
+        assert float(first["windows"]) == 1140
+        assert first["difference"] == ""
+        assert float(second["difference"]) == found[0].differences[0].mean
+        assert float(second["p"]) == found[0].differences[0].p_value
+    else:
+        assert json.loads(written)["blocks"][0]["rows"][0]["label"]
+
+
+def test_json_and_another_format_contradict_each_other() -> None:
+    assert chosen_format(None, json=False) is Format.table
+    assert chosen_format(None, json=True) is chosen_format(Format.json, json=True) is Format.json
+    assert chosen_format(Format.csv, json=False) is Format.csv
+    with pytest.raises(ConfigError, match="--json and --format csv contradict"):
+        chosen_format(Format.csv, json=True)
 
 
 def test_with_one_seed_the_noise_is_not_known(done: tuple[Project, Plan, SweepResult]) -> None:
