@@ -17,6 +17,7 @@ from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.budget import Budget, budget_of
 
 _RESAMPLED = 2000  # times
+_MOST_NAMED = 7  # targets in a title
 _UNTOLD = (
     "tracking",
     "execution",
@@ -96,7 +97,9 @@ class Block:
             self.alignment
         ]
         windows = " and ".join(f"{self.windows.get(split, 0)} {shared}{split}" for split in ("validation", "test"))
-        return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} {counted})"
+        several = len(self.targets) > _MOST_NAMED
+        targets = f"{len(self.targets)} targets" if several else ", ".join(self.targets)
+        return f"{self.data}, {targets}: {steps} {lie} ({windows} {counted})"
 
 
 def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> list[Block]:
@@ -195,9 +198,10 @@ def _with_skill(row: Row, baselines: Sequence[Row]) -> Row:
     """Measure the skill of a row against the best baseline of its block: a run that read less had a weaker one."""
     skills = {}
     for split in ("val", "test"):
-        best = min((naive.metrics.get(f"{split}/mae", 0.0) for naive in baselines), default=0.0)
-        if best > 0 and f"{split}/mae" in row.metrics:
-            skills[f"{split}/skill"] = 1 - row.metrics[f"{split}/mae"] / best
+        name = f"{split}/mae" if f"{split}/mae" in row.metrics else f"{split}/cross_entropy"
+        best = min((naive.metrics.get(name, 0.0) for naive in baselines), default=0.0)
+        if best > 0 and name in row.metrics:
+            skills[f"{split}/skill"] = 1 - row.metrics[name] / best
     return replace(row, metrics={**row.metrics, **skills})
 
 

@@ -23,7 +23,7 @@ from seqexp.data.stamps import read_stamps
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.workflows.train_and_score import history_of
+from seqexp.workflows.judge import history_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _LOOKED_AT = 3  # windows of each split that are looked at one by one
