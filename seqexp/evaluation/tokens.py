@@ -37,6 +37,12 @@ def score_tokens(true_WNK: Array, logits_WNK: Array) -> dict[str, float]:
     }
 
 
+def wrong_tokens(true_WNK: Array, logits_WNK: Array) -> Array:
+    """Return the share of wrong tokens in each answer, ``(W,)``."""
+    wrong_W: Array = (true_WNK.argmax(axis=-1) != logits_WNK.argmax(axis=-1)).mean(axis=1)
+    return wrong_W
+
+
 def score_token_split(true_WNK: Array, logits_WNK: Array, train_WNK: Array) -> SplitScores:
     """Score a model beside the most frequent tokens of training; ``skill = 1 - cross-entropy / theirs``."""
     naive_1NK = majority_logits(train_WNK)
