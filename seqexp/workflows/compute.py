@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,13 +157,14 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
         "fingerprint": series.fingerprint,
         "task": task_key(dataset),
         "steps": len(series),
-        "first": str(stamps[0]) if stamps is not None else None,
-        "last": str(stamps[-1]) if stamps is not None else None,
+        "first": str(stamps.min()) if stamps is not None else None,
+        "last": str(stamps.max()) if stamps is not None else None,
         "frequency": series.frequency,
         "season": series.season,
         "features": list(series.feature_names),
         "targets": list(series.target_names),
-        "bounds": {split: list(dataset.bounds.of(split)) for split in dataset.starts},
+        "bounds": {split: _hull(dataset.stretches(split)) for split in dataset.starts},
+        "series": [part.name for part in series.several],
         "windows": {split: len(starts_W) for split, starts_W in dataset.starts.items()},
         "feature_scaler": dataset.feature_scaler.as_values(),
         "target_scaler": dataset.target_scaler.as_values(),
@@ -171,3 +172,8 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
         "ahead": list(dataset.ahead),
         "radius": radius,
     }
+
+
+def _hull(stretches: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the first step of a split in the first series, and the one after its last in the last."""
+    return [stretches[0][0], stretches[-1][1]]
