@@ -118,21 +118,10 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         DataError: The data are not as the spec says, or a split is too short for one window.
     """
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
-    if spec.data.is_examples:
-        series, whole = lay_out(spec.data, shape)
-        splits: tuple[Bounds, ...] = (whole,)
-    else:
-        series = read_series(spec.data, change=change)
-        splits = tuple(_split(spec, series, part) for part in series.parts)
-    conformal = spec.evaluation.conformal
-    if conformal is not None:
-        splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
+    series, splits = _read(spec, shape, change)
+    _check_season(spec, splits)
     train = _rows([bounds.train for bounds in splits])
     observed_TK = series.known_TK[train]
-    shortest = min(bounds.size("train") for bounds in splits)
-    if spec.data.season is not None and spec.data.season >= shortest:
-        message = f"a season of {spec.data.season} steps does not fit into the {shortest} training steps."
-        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
     if np.isnan(observed_TK).all(axis=0).any():
         raise DataError("a target has no value in the training split.", key="data.split.train")
     transform = _transform_of(spec, series)
@@ -148,7 +137,7 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         target_scaler = fit_scaler(spec.data.scaler, transformed_TK[train])
     ahead = tuple(series.feature_names.index(name) for name in spec.known_ahead)
     holes = Holes(_holes(features_TF), _holes(targets_TK), _holes(features_TF[:, ahead]) if ahead else None)
-    names = (*SPLITS, "calibration") if conformal is not None else SPLITS
+    names = (*SPLITS, "calibration") if spec.evaluation.conformal else SPLITS
     starts = {split: place_windows(spec, series, splits, shape, split, holes) for split in names}
     inputs_TF = _scaled(feature_scaler, features_TF, series.feature_names, "data.features")
     if features_TF is targets_TK and feature_scaler.as_values() == target_scaler.as_values():
@@ -171,6 +160,26 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         starts=starts,
         refit_W=_refit_windows(spec, series, splits, shape, holes) if spec.training.refit else None,
     )
+
+
+def _read(spec: ExperimentSpec, shape: WindowShape, change: Change | None) -> tuple[Series, tuple[Bounds, ...]]:
+    """Return the data of an experiment, and the splits of each series."""
+    if spec.data.is_examples:
+        series, whole = lay_out(spec.data, shape)
+        splits: tuple[Bounds, ...] = (whole,)
+    else:
+        series = read_series(spec.data, change=change)
+        splits = tuple(_split(spec, series, part) for part in series.parts)
+    if (conformal := spec.evaluation.conformal) is not None:
+        splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
+    return series, splits
+
+
+def _check_season(spec: ExperimentSpec, splits: Sequence[Bounds]) -> None:
+    shortest = min(bounds.size("train") for bounds in splits)
+    if spec.data.season is not None and spec.data.season >= shortest:
+        message = f"a season of {spec.data.season} steps does not fit into the {shortest} training steps."
+        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
 
 
 def _split(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:
