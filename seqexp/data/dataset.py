@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqexp.data.folds import bounds_of_fold
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
 from seqexp.data.series import Change, Series, read_series
@@ -105,6 +106,7 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
     """
     series = read_series(spec.data, change=change)
     bounds = split_bounds(spec.data.split, len(series), series.stamps)
+    bounds = bounds_of_fold(bounds, spec.evaluation, spec.output_length)
     conformal = spec.evaluation.conformal
     if conformal is not None:
         bounds = bounds.with_calibration(conformal.share)

@@ -17,6 +17,7 @@ from seqexp.evaluation.metrics import Scale, score, score_steps
 Array = np.ndarray[Any, np.dtype[Any]]
 _OF_TARGETS = ("mae", "rmse")
 _SCALED = ("mae", "mse", "rmse")
+_OF_FOLDS = ("mae", "rmse", "mse", "mase", "skill")
 _OF_BASELINES = ("mae", "rmse")  # at each step: there are many baselines, and may be many steps
 _SPLITS = {"validation": "val/", "test": ""}
 
@@ -93,6 +94,30 @@ def with_targets(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, name
         own = score(true_WNK[..., k : k + 1], forecast_WNK[..., k : k + 1], nothing)
         found |= {f"{metric}/{name}": own[metric] for metric in _OF_TARGETS if metric in own}
     return replace(scores, overall=scores.overall | found)
+
+
+def with_folds(
+    scores: SplitScores,
+    true_WNK: Array,
+    forecast_WNK: Array,
+    baselines: dict[str, Array],
+    scale: Scale,
+    windows: dict[int, Array],
+) -> SplitScores:
+    """Add ``fold/0/mae`` and its like to scores, given the windows of each fold as a mask, shape ``(W,)``."""
+    overall, naive = dict(scores.overall), {name: dict(those) for name, those in scores.baselines.items()}
+    for fold, in_W in windows.items():
+        if not in_W.any():
+            continue
+        found = {name: score(true_WNK[in_W], values[in_W], scale) for name, values in baselines.items()}
+        own = score(true_WNK[in_W], forecast_WNK[in_W], scale)
+        best = min((those["mae"] for those in found.values() if "mae" in those), default=0.0)
+        if best > 0 and "mae" in own:
+            own["skill"] = 1 - own["mae"] / best
+        overall |= {f"fold/{fold}/{metric}": own[metric] for metric in _OF_FOLDS if metric in own}
+        for name, those in found.items():
+            naive[name] |= {f"fold/{fold}/mae": those["mae"]} if "mae" in those else {}
+    return replace(scores, overall=overall, baselines=naive)
 
 
 def flat_metrics(scores: dict[str, SplitScores]) -> dict[str, float]:

@@ -123,10 +123,13 @@ class ExperimentSpec(Frozen):
 
         The name, the tracking, the execution, the number of threads, the figure that runs are ranked by and the path of
         the data file change nothing in the result (the content of the data enters a run key by its own fingerprint).
+        Nor does how folds are cut, where there are none.
         """
         tree = self.as_tree()
         del tree["name"], tree["tracking"], tree["execution"], tree["training"]["threads"]
         del tree["data"]["path"], tree["data"]["name"], tree["evaluation"]["select"]
+        if self.evaluation.mode == "holdout":
+            del tree["evaluation"]["mode"], tree["evaluation"]["backtest"]
         return tree
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset
+from seqexp.data.folds import scored_folds
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
-from seqexp.evaluation.evaluate import SplitScores, score_split, with_intervals, with_scaled, with_targets
+from seqexp.evaluation.evaluate import SplitScores, score_split, with_folds, with_intervals, with_scaled, with_targets
 from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from seqexp.training.watch import EpochEvent
 
 _KEPT = ("persistence", "seasonal_naive")  # whose forecasts are stored beside the model's
-Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
+Array = np.ndarray[Any, np.dtype[Any]]
+Forecasts = dict[str, Array]
 
 
 class Progress:
@@ -125,6 +127,10 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
                 units = dataset.unit_scaler.transform
                 scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
                 scores = with_scaled(scores, units(true_WNK), units(forecast_WNK), scaled_naive)
+            if split == "test" and spec.evaluation.mode == "backtest" and spec.evaluation.backtest.refit == "never":
+                stretches = scored_folds(dataset.bounds.test, spec.evaluation)
+                windows = {fold: _begins_in(issued.first_W, stretch) for fold, stretch in stretches.items()}
+                scores = with_folds(scores, true_WNK, forecast_WNK, naive, scale, windows)
             progress.scores[split] = scores
             if split == "validation":  # there so that runs can be ranked on what they share
                 forecasts |= {f"val_{name}": values for name, values in _arrays(issued, dataset).items()}
@@ -138,6 +144,11 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
     progress.diagnostics |= diagnose_scores(progress.scores)
     progress.diagnostics |= diagnose_series(history.targets_TK, bounds, series.target_names)
     return forecasts
+
+
+def _begins_in(first_W: Array, stretch: tuple[int, int]) -> Array:
+    begins_W: Array = (first_W >= stretch[0]) & (first_W < stretch[1])
+    return begins_W
 
 
 def _arrays(issued: Issued, dataset: Dataset) -> Forecasts:
