@@ -106,11 +106,11 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
     """
     series = read_series(spec.data, change=change)
     bounds = split_bounds(spec.data.split, len(series), series.stamps)
-    bounds = bounds_of_fold(bounds, spec.evaluation, spec.output_length)
+    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
+    bounds = bounds_of_fold(bounds, spec.evaluation, shape)
     conformal = spec.evaluation.conformal
     if conformal is not None:
         bounds = bounds.with_calibration(conformal.share)
-    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
     train = slice(*bounds.train)
     observed_TK = series.known_TK[train]
     if spec.data.season is not None and spec.data.season >= bounds.size("train"):

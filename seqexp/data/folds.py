@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seqexp.data.splits import Bounds
+from seqexp.data.windows import WindowShape
 from seqexp.errors import DataError
 from seqexp.spec.settings import BacktestSpec, EvaluationSpec
 
@@ -41,7 +42,7 @@ def cut_folds(test: Stretch, backtest: BacktestSpec, output_length: int) -> list
     return [(first + fold * step, first + (fold + 1) * step) for fold in range(folds)]
 
 
-def bounds_of_fold(bounds: Bounds, evaluation: EvaluationSpec, output_length: int) -> Bounds:
+def bounds_of_fold(bounds: Bounds, evaluation: EvaluationSpec, shape: WindowShape) -> Bounds:
     """Return the splits of one fold, given those of the data; without a backtest these are the same.
 
     Validation keeps its length and ends ``gap`` steps before the stretch that is tested; training is everything before
@@ -50,26 +51,28 @@ def bounds_of_fold(bounds: Bounds, evaluation: EvaluationSpec, output_length: in
     Args:
         bounds: The three splits, as ``data.split`` gives them.
         evaluation: Which fold; 0 where it names none.
-        output_length: Steps of a forecast, which have to fit into a stretch.
+        shape: Of the windows: the targets of one have to fit into a stretch, and the whole of it into training.
 
     Raises:
-        DataError: The folds do not fit, or leave nothing to train on.
+        DataError: The folds do not fit, or leave too little to train on.
 
-    >>> backtest = BacktestSpec(folds=3, gap=2, fold=1)
-    >>> bounds_of_fold(Bounds((0, 60), (60, 70), (70, 100)), EvaluationSpec(mode="backtest", backtest=backtest), 7)
+    >>> backtest, shape = BacktestSpec(folds=3, gap=2, fold=1), WindowShape.of(14, 7, "future")
+    >>> bounds_of_fold(Bounds((0, 60), (60, 70), (70, 100)), EvaluationSpec(mode="backtest", backtest=backtest), shape)
     Bounds(train=(0, 68), validation=(68, 78), test=(80, 90), calibration=(0, 0))
     """
     if evaluation.mode == "holdout":
         return bounds
     backtest = evaluation.backtest
-    stretches = cut_folds(bounds.test, backtest, output_length)
+    stretches = cut_folds(bounds.test, backtest, shape.output_length)
     start, stop = stretches[backtest.fold or 0]
     known, begin = start - backtest.gap, bounds.train[0]
     trained = known - bounds.size("validation")
-    if trained <= begin:
-        message = f"a gap of {backtest.gap} steps before the test steps of fold {backtest.fold or 0}, which begin at "
-        message += f"step {start}, and the {bounds.size('validation')} steps of validation leave none to train on."
-        raise DataError(message, key=f"{_KEY}.gap", mend="Lower it, or give data.split.train more.")
+    least = shape.offset + shape.output_length
+    if backtest.gap and trained - begin < least:
+        said = f"{bounds.size('validation')} steps of validation and a gap of {backtest.gap} before fold "
+        said += f"{backtest.fold or 0}, which begins at step {start}, leave {max(trained - begin, 0)} to train on, and "
+        mend = "Lower it, or give data.split.train more."
+        raise DataError(f"{said}a window needs {least}.", key=f"{_KEY}.gap", mend=mend)
     if backtest.refit == "never":
         stop = stretches[-1][1]
     return replace(bounds, train=(begin, trained), validation=(trained, known), test=(start, stop))

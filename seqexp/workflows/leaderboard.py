@@ -74,6 +74,7 @@ class Block:
         select: The figure of validation that orders the rows.
         shared: Whether the runs forecast more than this, and were scored again on what all of them forecast.
         folds: Of a backtest, where each fold lies: ``fold``, ``steps``, ``first``, ``last`` and ``windows``.
+        trained_once: Whether one model was scored on all of them.
     """
 
     data: str
@@ -85,6 +86,7 @@ class Block:
     select: str = DEFAULT_SELECT
     shared: bool = False
     folds: tuple[dict[str, Any], ...] = ()
+    trained_once: bool = False
 
     @property
     def best(self) -> StoredRun | None:
@@ -100,7 +102,9 @@ class Block:
             self.alignment
         ]
         windows = " and ".join(f"{self.windows.get(split, 0)} {shared}{split}" for split in ("validation", "test"))
-        windows = f"{len(self.folds)} fold{'s' if len(self.folds) > 1 else ''}, {windows}" if self.folds else windows
+        if self.folds:
+            once = ", trained once" if self.trained_once else ""
+            windows = f"{len(self.folds)} fold{'s' if len(self.folds) > 1 else ''}{once}; {windows}"
         return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} {counted})"
 
     def by_fold(self, row: Row) -> list[float | None]:
@@ -170,8 +174,11 @@ def make_block(members: Sequence[StoredRun], select: str) -> Block:
     baselines = _baseline_rows(whole)
     rows = [*(_with_skill(row, baselines) if row.is_complete else row for row in rows), *baselines]
     rows.sort(key=order)
-    folds = tuple(whole[0].record.data["folds"]) if backtest_of(whole[0]) else ()  # all of the block have the same
-    return Block(*_forecast_of(whole[0]), whole[0].record.data["windows"], tuple(rows), select, folds=folds)
+    first, data = whole[0], whole[0].record.data
+    block = Block(*_forecast_of(first), data["windows"], tuple(rows), select)
+    if backtest := backtest_of(first):  # all of the block have the same
+        return replace(block, folds=tuple(data["folds"]), trained_once=backtest["refit"] == "never")
+    return block
 
 
 def _select_of(members: Sequence[StoredRun]) -> str:

@@ -127,7 +127,7 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
                 units = dataset.unit_scaler.transform
                 scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
                 scores = with_scaled(scores, units(true_WNK), units(forecast_WNK), scaled_naive)
-            if split == "test" and spec.evaluation.mode == "backtest" and spec.evaluation.backtest.refit == "never":
+            if split == "test" and spec.evaluation.backtest.refit == "never":
                 stretches = scored_folds(dataset.bounds.test, spec.evaluation)
                 windows = {fold: _begins_in(issued.first_W, stretch) for fold, stretch in stretches.items()}
                 scores = with_folds(scores, true_WNK, forecast_WNK, naive, scale, windows)
