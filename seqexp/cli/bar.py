@@ -122,5 +122,6 @@ def _result(stored: StoredRun) -> str:
     record = stored.record
     if record.status != "FINISHED":
         return f"{record.status} ({record.error['reason']})"
-    known = [f"{name} {figure(record.metrics[name])}" for name in ("val/mae", "test/mae") if name in record.metrics]
+    names = ("val/mae", "test/mae", "val/cross_entropy", "test/accuracy")
+    known = [f"{name} {figure(record.metrics[name])}" for name in names if name in record.metrics]
     return f"{', '.join(known)} in {record.ended - record.started:.1f} s"

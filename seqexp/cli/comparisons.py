@@ -79,7 +79,7 @@ def _further_tables(comparison: Comparison) -> Iterator[TextTable]:
         changes = changed_keys([row.run for row in rows if row.run])
         yield TextTable(("changed", *(row.label for row in rows)), [(key, *values) for key, values in changes])
     if comparison.differences:
-        columns = ("test MAE beside the first", "", "95% over seeds", "seeds", "origins", "p", "")
+        columns = (f"test {comparison.measure} beside the first", "", "95% over seeds", "seeds", "origins", "p", "")
         yield TextTable(columns, [_cells(found) for found in comparison.differences], notes=(_OF_P,))
 
 

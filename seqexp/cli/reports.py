@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _INTERVAL = "95% of means"
 _LEAST_NEEDED = ("windows", _INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
 _LEAST_COMPARED = (_INTERVAL, "MASE", "val skill", "windows", "weights", "time", "epoch", "RMSE")
+_OF_SOME = ("test/coverage", "test/interval_width", "test/pinball", "test/accuracy", "test/exact_match")
+_SHARES = ("skill", "coverage", "accuracy", "exact_match")
 _COLUMNS = (
     "",
     "",
@@ -37,6 +39,11 @@ _COLUMNS = (
     "RMSE",
     "MASE",
     "skill",
+    "coverage",
+    "width",
+    "pinball",
+    "accuracy",
+    "exact match",
     "epoch",
     "windows",
     "weights",
@@ -171,7 +178,9 @@ def _order(blocks: Sequence[Block]) -> str:
 
 def _kind(block: Block) -> str:
     """Return the figure that orders a block as a heading names it."""
-    return {"smape": "sMAPE"}.get(kind := block.select.split("/")[1], kind.upper())
+    return {"smape": "sMAPE", "pinball": "pinball", "cross_entropy": "cross-entropy"}.get(
+        kind := block.select.split("/")[1], kind.upper()
+    )
 
 
 def print_block(block: Block, *, budget: bool = False) -> None:
@@ -225,8 +234,8 @@ def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
 
 
 def _cells(row: Row, select: str) -> tuple[str, ...]:
-    names = (select, "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
-    values = [(share if name.endswith("skill") else number)(row.metrics.get(name)) for name in names]
+    names = (select, "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill", *_OF_SOME)
+    values = [(share if name.endswith(_SHARES) else number)(row.metrics.get(name)) for name in names]
     for place, name in enumerate(names):
         if name in {select, "test/mae"} and name in row.spread:
             values[place] += f" ±{row.spread[name]:.2g}"

@@ -17,7 +17,9 @@ from seqexp.compose.tree import get_value, leaves, set_value
 from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import Contract
+from seqexp.spec.data import TOKEN_LOSS, TOKENS, lengths_of_task
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.parts import split_part
 from seqexp.spec.topology import DEFAULT_QUANTILES, RESERVED, fitting_loss, outputs_per_target
 from seqexp.spec.validate import validate, validate_as
 
@@ -139,7 +141,7 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     n_features = n_targets
     if isinstance(features, (list, str)):
         n_features = len(features) if isinstance(features, list) else 1
-    if features == "all":
+    if features == "all" and data.get("path") != "???":
         located = dict(data)
         _anchor_paths({"data": located}, origins)
         try:
@@ -151,7 +153,16 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     head, quantiles = (get_value(tree, f"topology.{key}") for key in ("head", "quantiles"))
     levels = quantiles if isinstance(quantiles, list) else DEFAULT_QUANTILES
     n_outputs = n_targets * outputs_per_target(head, levels)
-    _set_loss(tree, origins, fitting_loss(head, list(levels)))
+    _set_fitting(tree, origins, "training.loss", fitting_loss(head, list(levels)), "topology.head")
+    source = split_part(data.get("source"))
+    if source is not None and isinstance(tree.get("timesteps"), int):
+        for key, length in lengths_of_task(*source, tree["timesteps"]).items():
+            if not (key in origins and origins[key].kind in {"override", "axis", "study"}):
+                tree[key] = length
+                origins[key] = Origin("contract")
+    if source is not None and source[0] in TOKENS:
+        _set_fitting(tree, origins, "training.loss", TOKEN_LOSS, "data.source")
+        _set_fitting(tree, origins, "evaluation.select", "val/cross_entropy", "data.source")
     derived = (choices.get("topology", ""), choices.get("data", ""), n_targets, n_features, n_outputs)
     for key, value in zip(DERIVED, derived, strict=True):
         set_value(tree, key, value)
@@ -159,13 +170,13 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     return problems
 
 
-def _set_loss(tree: Tree, origins: Origins, loss: Any) -> None:
-    """Set the loss that fits the head, unless somebody asked for another, which is refused."""
-    kinds = {origin.kind for key, origin in origins.items() if key.startswith("training.loss")}
-    asked = kinds & {"override", "axis", "study"}
-    if loss is not None and not asked and isinstance(tree.get("training"), dict):
-        tree["training"]["loss"] = loss
-        origins["training.loss"] = Origin("derived", "from topology.head")
+def _set_fitting(tree: Tree, origins: Origins, key: str, value: Any, why: str) -> None:
+    """Set what fits the rest of the config, unless somebody asked for something else, which is refused later."""
+    section, _, name = key.partition(".")
+    kinds = {origin.kind for origin_key, origin in origins.items() if origin_key.startswith(key)}
+    if value is not None and not kinds & {"override", "axis", "study"} and isinstance(tree.get(section), dict):
+        tree[section][name] = value
+        origins[key] = Origin("derived", f"from {why}")
 
 
 def _move_past(data: dict[str, Any], origins: Origins) -> list[Problem]:

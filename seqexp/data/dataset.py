@@ -6,12 +6,13 @@ Axis letters: T steps, F features, K targets, W windows, N output steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
+from seqexp.data.examples import lay_out
 from seqexp.data.folds import bounds_of_fold
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
@@ -46,6 +47,7 @@ class Dataset:
         weights_T: 1 where a step is trained on, 0 where its target was filled; None where nothing was.
         starts: Split -> first input step of every window, shape ``(W,)``; ``calibration`` among them where intervals
             are wanted.
+        refit_W: The same of the windows of a last training on train and validation together; None without.
     """
 
     series: Series
@@ -60,6 +62,7 @@ class Dataset:
     ahead: tuple[int, ...]
     weights_T: Array | None
     starts: dict[str, Array]
+    refit_W: Array | None = None
 
     def true_WNK(self, split: str) -> Array:
         """Return the targets of a split in source units, NaN where a target was filled."""
@@ -104,10 +107,13 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
     Raises:
         DataError: The data are not as the spec says, or a split is too short for one window.
     """
-    series = read_series(spec.data, change=change)
-    bounds = split_bounds(spec.data.split, len(series), series.stamps)
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
-    bounds = bounds_of_fold(bounds, spec.evaluation, shape)
+    if spec.data.is_examples:
+        series, bounds = lay_out(spec.data, shape)
+    else:
+        series = read_series(spec.data, change=change)
+        bounds = split_bounds(spec.data.split, len(series), series.stamps)
+        bounds = bounds_of_fold(bounds, spec.evaluation, shape)
     conformal = spec.evaluation.conformal
     if conformal is not None:
         bounds = bounds.with_calibration(conformal.share)
@@ -150,7 +156,13 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         ahead=ahead,
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
+        refit_W=_refit_windows(spec, series, bounds, shape, holes) if spec.training.refit else None,
     )
+
+
+def _refit_windows(spec: ExperimentSpec, series: Series, bounds: Bounds, shape: WindowShape, holes: Holes) -> Array:
+    both = replace(bounds, train=(bounds.train[0], bounds.validation[1]))
+    return place_windows(spec, series, both, shape, "train", holes)
 
 
 def _splits(spec: ExperimentSpec) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqexp.data.examples import span_of
 from seqexp.data.series import Series
 from seqexp.data.splits import Bounds
 from seqexp.data.windows import WindowShape, every_nth_step, issued_at, window_starts, without_holes
@@ -37,6 +38,8 @@ def place_windows(
     Raises:
         DataError: There is none, or a time of the day is asked for where there are no stamps.
     """
+    if spec.data.is_examples:
+        return _place_examples(spec, bounds.of(split), shape, split)
     if split == "train":
         found_W = window_starts(shape, bounds.of(split), spec.training.stride)
     else:
@@ -59,6 +62,15 @@ def place_windows(
         mend = "Lower evaluation.conformal.level, raise its share, or give data.split.validation more rows."
         raise DataError(f"{message}, and there are {len(kept_W)}.", key="evaluation.conformal", mend=mend)
     return kept_W
+
+
+def _place_examples(spec: ExperimentSpec, bounds: tuple[int, int], shape: WindowShape, split: str) -> Array:
+    """Return the first rows of the examples of a split: they do not overlap, and none touches a hole."""
+    span = span_of(shape)
+    stride = spec.training.stride if split == "train" else spec.evaluation.origins.every
+    first = -(-bounds[0] // span) * span  # the tail of validation that is kept for calibration may start in an example
+    last = bounds[1] // span * span
+    return np.arange(first, last, span * stride, dtype=np.int64)
 
 
 def _stamps(series: Series) -> pd.DatetimeIndex:

@@ -81,11 +81,14 @@ def diagnose_scores(scores: Mapping[str, SplitScores]) -> dict[str, str]:
     """Look at the model beside its baselines."""
     found = {}
     for split, those in scores.items():
-        worse = {name: by_metric["mae"] for name, by_metric in those.baselines.items()}
+        metric = "mae" if "mae" in those.overall else "cross_entropy"
+        worse = {name: by_metric[metric] for name, by_metric in those.baselines.items()}
         if "skill" in those.overall and those.overall["skill"] < 0:
             best = min(worse, key=lambda name: worse[name])
+            named = "MAE" if metric == "mae" else "cross-entropy"
             message = (
-                f"on {split} the MAE is {those.overall['mae']:.4g}, that of {best.replace('_', ' ')} {worse[best]:.4g}."
+                f"on {split} the {named} is {those.overall[metric]:.4g},"
+                f" that of {best.replace('_', ' ')} {worse[best]:.4g}."
             )
             found["worse_than_baseline"] = message
     return found

@@ -83,12 +83,12 @@ def _fit(
     square_LL -= np.einsum("kl,km,k->lm", sum_KL, sum_KL, 1 / count_K)
     cross_LN -= np.einsum("kl,kn,k->ln", sum_KL, sum_KN, 1 / count_K)
     energy_N -= np.einsum("kn,kn,k->n", sum_KN, sum_KN, 1 / count_K)
-    map_LN = _ridge(square_LL, cross_LN, energy_N, count_K.sum())
+    map_LN = solve_ridge(square_LL, cross_LN, energy_N, count_K.sum())
     added_KN = (sum_KN - sum_KL @ map_LN) / count_K[:, None] * scale_K[:, None]
     return map_LN, added_KN
 
 
-def _ridge(square_LL: Array, cross_LN: Array, energy_N: Array, count: float) -> Array:
+def solve_ridge(square_LL: Array, cross_LN: Array, energy_N: Array, count: float) -> Array:
     """Return the map with the strength that generalised cross-validation prefers."""
     eigen_L, vectors_LL = np.linalg.eigh(square_LL)
     eigen_L = np.maximum(eigen_L, 0.0)

@@ -67,19 +67,38 @@ def draw_forecast(
     above.legend(frameon=False, ncols=2, loc="upper right")
     if np.issubdtype(steps_WN.dtype, np.datetime64):
         above.xaxis.set_major_formatter(ConciseDateFormatter(above.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
-    horizon = np.arange(1, length + 1)
-    for order, (name, errors) in enumerate(step_errors.items()):
-        color, width = (_MODEL, 2) if not order else (_NAIVE, 1.5)
-        line = ("-", "-", "--", ":")[min(order, 3)]
-        below.plot(horizon, errors, color=color, linewidth=width, linestyle=line, marker="o", markersize=3, label=name)
-    below.set_xlabel("step of the horizon")
-    below.set_ylabel(f"test {metric}")
-    below.set_ylim(bottom=0)
-    below.xaxis.get_major_locator().set_params(integer=True)
-    below.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 0.98), borderaxespad=0)
+    _draw_steps(below, step_errors, f"test {metric}")
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
+
+
+def draw_steps(path: Path, *, title: str, step_scores: Mapping[str, Sequence[float]], metric: str) -> None:
+    """Draw a score along the horizon alone, for targets that make no line: name -> one value for each step."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), dpi=110)
+    figure.subplots_adjust(left=0.09, right=0.985, top=0.84, bottom=0.14)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    figure.suptitle(title, x=0.09, ha="left", fontsize=11)
+    _draw_steps(axes, step_scores, f"test {metric}")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+
+
+def _draw_steps(axes: Any, step_scores: Mapping[str, Sequence[float]], label: str) -> None:
+    for order, (name, scores) in enumerate(step_scores.items()):
+        color, width = (_MODEL, 2) if not order else (_NAIVE, 1.5)
+        line = ("-", "-", "--", ":")[min(order, 3)]
+        horizon = np.arange(1, len(scores) + 1)
+        axes.plot(horizon, scores, color=color, linewidth=width, linestyle=line, marker="o", markersize=3, label=name)
+    axes.set_xlabel("step of the horizon")
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 0.98), borderaxespad=0)
 
 
 def _apart(windows: int, steps_WN: Array, most: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -34,8 +35,74 @@ class DatasetSource(Frozen):
     file: Literal["household_power_daily.csv", "co2_weekly.csv"]
 
 
+_Examples = Annotated[int, Field(ge=10, le=1_000_000)]
+_Seed = Annotated[int, Field(ge=0)]
+
+
+class AddingSource(Frozen):
+    """The adding problem: two of T random numbers are marked, and their sum is asked for.
+
+    Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, https://doi.org/10.1162/neco.1997.9.8.1735, in the form
+    of Bai, Kolter and Koltun, 2018, https://arxiv.org/abs/1803.01271: one mark in each half.
+    """
+
+    examples: _Examples = 10_000
+    seed: _Seed = 0
+
+
+class CopyMemorySource(Frozen):
+    """Copy memory: symbols, a long pause, a sign, and then the symbols are to be said again.
+
+    Arjovsky, Shah and Bengio, 2016, https://arxiv.org/abs/1511.06464, in the form of Bai, Kolter and Koltun, 2018:
+    eight symbols, a blank and the sign, one-hot; the last ``length`` input steps are blanks.
+    """
+
+    length: Annotated[int, Field(ge=1, le=1000)] = 10
+    examples: _Examples = 10_000
+    seed: _Seed = 0
+
+
+class AdditionSource(Frozen):
+    """Sums of two whole numbers as characters, one-hot: ``535+61 `` to ``596 ``; the question is read backwards.
+
+    Sutskever, Vinyals and Le, 2014, https://arxiv.org/abs/1409.3215, in the form of Keras' example.
+    """
+
+    digits: Annotated[int, Field(ge=1, le=9)] = 3
+    examples: _Examples = 50_000
+    reverse: bool = True
+    seed: _Seed = 0
+
+
+class WindowsSource(Frozen):
+    """A file of ready windows, by ``data.path``: an NPZ with ``x`` (windows, T, F) and ``y`` (windows, N, K)."""
+
+
 SOURCES: dict[str, type[Frozen]] = {"table": TableSource, "dataset": DatasetSource, "sine": SineSource}
-Source = SineSource | TableSource | DatasetSource
+SOURCES |= {"adding": AddingSource, "copy_memory": CopyMemorySource, "addition": AdditionSource}
+SOURCES |= {"windows": WindowsSource}
+Source = SineSource | TableSource | DatasetSource | AddingSource | CopyMemorySource | AdditionSource | WindowsSource
+
+
+def lengths_of_task(name: str, args: Mapping[str, Any], timesteps: int) -> dict[str, int]:
+    """Return the lengths that a generated task leaves no choice of, given the T that would be used otherwise.
+
+    >>> lengths_of_task("addition", {"digits": 3}, 14), lengths_of_task("adding", {}, 14)
+    ({'timesteps': 7, 'output_length': 4}, {'output_length': 1})
+    """
+    size = args.get("digits" if name == "addition" else "length", 3 if name == "addition" else 10)
+    if name == "adding" or not isinstance(size, int):
+        return {"output_length": 1} if name == "adding" else {}
+    if name == "addition":
+        return {"timesteps": 2 * size + 1, "output_length": size + 1}
+    if name == "copy_memory":
+        return {"timesteps": max(timesteps, 2 * size + 1), "output_length": size}
+    return {}
+
+
+EXAMPLES = (AddingSource, CopyMemorySource, AdditionSource, WindowsSource)  # windows that lie in no series
+TOKENS = ("copy_memory", "addition")  # whose targets are one-hot
+TOKEN_LOSS = {"CategoricalCrossentropy": {"from_logits": True}}
 
 
 def _read_source(value: Any) -> Any:
@@ -176,7 +243,14 @@ class DataSpec(Frozen):
         problems = []
         if isinstance(self.source, TableSource) and not self.path:
             problems.append(Problem("data=table needs a file.", "path", mend="Write data.path=my.csv."))
-        if self.path and not isinstance(self.source, TableSource):
+        if isinstance(self.source, WindowsSource) and not self.path:
+            problems.append(Problem("data=windows needs a file.", "path", mend="Write data.path=my.npz."))
+        if isinstance(self.source, EXAMPLES):
+            for key in ("time", "rows", "future", "calendar", "season", "lead", "transform"):
+                if getattr(self, key):
+                    message = f"the examples of the source {source_name(self.source)} lie in no series."
+                    problems.append(Problem(message, key, mend="Leave it out."))
+        if self.path and not isinstance(self.source, (TableSource, WindowsSource)):
             message = f"the source {source_name(self.source)} reads no file."
             problems.append(Problem(message, "path", mend="Your own file: data=table data.path=my.csv."))
         for key in ("frequency", "timezone", "calendar"):
@@ -200,6 +274,16 @@ class DataSpec(Frozen):
         if problems:
             raise PartErrors(problems)
         return self
+
+    @property
+    def is_examples(self) -> bool:
+        """Whether there are windows that lie in no series."""
+        return isinstance(self.source, EXAMPLES)
+
+    @property
+    def is_tokens(self) -> bool:
+        """Whether the targets are one-hot, and the model gives the logit of each."""
+        return source_name(self.source) in TOKENS
 
     @property
     def known_ahead(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from seqexp.errors import Problem
 from seqexp.spec.base import Frozen, Steps
-from seqexp.spec.data import DataSpec
+from seqexp.spec.data import TOKEN_LOSS, DataSpec
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.parts import PartErrors, shown
 from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
@@ -44,7 +44,13 @@ class ExperimentSpec(Frozen):
         if self.training.early_stopping and self.data.split.validation == 0:
             mend = "Give data.split.validation some rows, or set training.early_stopping=null."
             problems.append(Problem("early stopping needs a validation split.", "training.early_stopping", mend=mend))
-        if contract.alignment == "same":
+        if self.training.refit and self.data.split.validation == 0:
+            mend = "Leave it out: the training split is all there is."
+            problems.append(Problem("there is no validation split to add.", "training.refit", mend=mend))
+        if self.evaluation.mode == "backtest" and self.data.is_examples:
+            message = f"the examples of data={self.data.name} lie in no series, so none is before another."
+            problems.append(Problem(message, "evaluation.mode", mend="Leave the backtest out."))
+        if contract.alignment == "same" and not self.data.is_examples:
             features = set(self.feature_names or self.data.targets)
             if self.data.features == "all" or features & set(self.data.targets):
                 mend = "Name the input columns in data.features, without the targets."
@@ -76,6 +82,9 @@ class ExperimentSpec(Frozen):
 
     def _problems_of_head(self) -> Iterator[Problem]:
         topology, training, conformal = self.topology, self.training, self.evaluation.conformal
+        if self.data.is_tokens:
+            yield from self._problems_of_tokens()
+            return
         loss = fitting_loss(topology.head, list(topology.quantiles))
         if loss is not None and training.loss.as_written() != loss:
             message = f"topology.head={topology.head} is trained with {shown(loss)}, not {training.loss.name}."
@@ -97,6 +106,22 @@ class ExperimentSpec(Frozen):
                 "evaluation.conformal",
                 mend="Give data.split.validation some rows.",
             )
+
+    def _problems_of_tokens(self) -> Iterator[Problem]:
+        if self.topology.head != "point" or self.evaluation.conformal is not None:
+            key = "evaluation.conformal" if self.evaluation.conformal else "topology.head"
+            message = "the targets are tokens, and the model gives the logit of each: there is no interval around them."
+            yield Problem(message, key, mend="Leave it out.")
+        if self.training.loss.as_written() != TOKEN_LOSS:
+            message = (
+                f"the targets are tokens: they are trained with {shown(TOKEN_LOSS)}, not {self.training.loss.name}."
+            )
+            yield Problem(message, "training.loss", mend="Leave the loss out: it is set by itself.")
+        if self.data.scaler != "none":
+            yield Problem("the inputs and targets are one-hot.", "data.scaler", mend="Leave it at none.")
+        if self.evaluation.select != "val/cross_entropy":
+            message = f"tokens have no {self.evaluation.select}."
+            yield Problem(message, "evaluation.select", mend="Leave it out: it is set by itself.")
 
     @property
     def known_ahead(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from seqexp.spec.base import Frozen, Many, Steps
 from seqexp.spec.catalogue import arguments_of, known_names
 from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown, with_floats
 
-Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase"]
+Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase", "val/pinball", "val/cross_entropy"]
 DEFAULT_SELECT: Select = "val/mae"
 FOLD = "evaluation.backtest.fold"
 
@@ -55,7 +55,11 @@ class EarlyStoppingSpec(Frozen):
 
 
 class TrainingSpec(Frozen):
-    """The fit. ``threads`` (null: what suits the engine) changes the time it takes and nothing else."""
+    """The fit. ``threads`` (null: what suits the engine) changes the time it takes and nothing else.
+
+    With ``refit`` the model is trained again from its first weights, on what validation held back too, for as many
+    epochs as were best; it is what forecasts the test split, while validation figures stay those of the first training.
+    """
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -66,6 +70,7 @@ class TrainingSpec(Frozen):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     stride: Annotated[int, Field(ge=1, le=100_000)] = 1
     shuffle: bool = True
+    refit: Literal["train+validation"] | None = None
 
     @property
     def cores(self) -> int | None:

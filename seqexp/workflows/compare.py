@@ -16,6 +16,8 @@ import numpy as np
 from seqexp.compose.tree import leaves
 from seqexp.errors import StoreError
 from seqexp.evaluation.significance import diebold_mariano, holm, interval_of_mean
+from seqexp.evaluation.tokens import wrong_tokens
+from seqexp.spec.data import TOKENS
 from seqexp.store.run_dir import StoredRun, find_last, find_run, list_runs
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.choose import choose_runs
@@ -37,8 +39,8 @@ class Difference:
 
     Attributes:
         label: The row's.
-        mean: Its test MAE minus that of the first, over the seeds, folds and origins that both have: above 0 it is
-            worse.
+        mean: Its test MAE (of tokens, the share that is wrong) minus that of the first, over the seeds, folds and
+            origins that both have: above 0 it is worse.
         interval: Where the mean over other seeds would lie with a chance of 95%; None with one seed in common.
         seeds: How many both have.
         p_value: Of Diebold and Mariano, over the origins, adjusted for the number of rows; NaN under 3 origins.
@@ -77,6 +79,12 @@ class Comparison:
     first: str
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def measure(self) -> str:
+        """What the differences are differences of."""
+        best = next((row.run for row in self.block.rows if row.run), None)
+        return "share of wrong tokens" if best is not None and of_tokens(best) else "MAE"
 
 
 def compare_runs(
@@ -240,15 +248,26 @@ def _joined(by_fold: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
     return np.concatenate([one_W for one_W, _ in by_fold]), np.concatenate([two_W for _, two_W in by_fold])
 
 
+def of_tokens(run: StoredRun) -> bool:
+    """Whether the targets of a run are tokens."""
+    source = run.spec["data"]["source"]
+    return (source if isinstance(source, str) else next(iter(source))) in TOKENS
+
+
+def _absolute_errors(true_WNK: Any, forecast_WNK: Any) -> Any:
+    return np.nanmean(np.abs(forecast_WNK - true_WNK), axis=(1, 2))
+
+
 def _losses(one: StoredRun, two: StoredRun) -> tuple[Any, Any]:
-    """Return the mean absolute error of two runs at each origin that both have."""
+    """Return the mean absolute error of two runs at each origin that both have; of tokens, the share that is wrong."""
     arrays = [one.forecasts, two.forecasts]
     shared, first, second = np.intersect1d(*(found["target_start"] for found in arrays), return_indices=True)
     if not len(shared):
         raise StoreError(f"{one.path.name} and {two.path.name} have no forecast origin in common.")
     places = (first, second)
+    measure = wrong_tokens if of_tokens(one) else _absolute_errors
     losses = [
-        np.nanmean(np.abs(found["forecast"] - found["true"])[place_W], axis=(1, 2))
+        measure(found["true"][place_W], found["forecast"][place_W])
         for found, place_W in zip(arrays, places, strict=True)
     ]
     kept_W = ~np.isnan(losses[0] + losses[1])

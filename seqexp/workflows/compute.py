@@ -115,7 +115,7 @@ def _reason(failure: Exception) -> str:
 def _make_files(
     spec: ExperimentSpec, dataset: Dataset, model: Any, forecasts: Forecasts, progress: Progress
 ) -> dict[str, bytes]:
-    from seqexp.figures.forecast import draw_forecast
+    from seqexp.figures.forecast import draw_forecast, draw_steps
     from seqexp.models.saved import save_model
 
     with progress.timed("write"), tempfile.TemporaryDirectory(prefix="seqexp-") as scratch:
@@ -123,22 +123,29 @@ def _make_files(
         (folder / FIGURE).parent.mkdir()
         save_model(model, folder / MODEL)
         scores = progress.scores["test"]
-        errors = {"model": scores.steps["mae"]}
-        best = min(scores.baselines, key=lambda name: scores.baselines[name]["mae"], default="")
+        metric = "accuracy" if spec.data.is_tokens else "mae"
+        errors = {"model": scores.steps[metric]}
+        best = min(scores.baselines, key=lambda name: scores.baselines[name][metric], default="")
         for name in dict.fromkeys([best, "persistence", "seasonal_naive"]):  # all of them could not be told apart
             if name in scores.baseline_steps:
-                errors[name.replace("_", " ")] = scores.baseline_steps[name]["mae"]
+                errors[name.replace("_", " ")] = scores.baseline_steps[name][metric]
         positions_WN = forecasts["target_start"][:, None] + np.arange(spec.output_length)
-        draw_forecast(
-            folder / FIGURE,
-            title=f"{title_of(spec)}: test forecasts of {spec.data.name}",
-            target=dataset.series.target_names[0],
-            steps_WN=forecasts.get("time", positions_WN),
-            true_WN=forecasts["true"][..., 0],
-            forecast_WN=forecasts["forecast"][..., 0],
-            interval_WN=tuple(forecasts[end][..., 0] for end in ("lower", "upper")) if "lower" in forecasts else None,
-            step_errors=errors,
-        )
+        title = f"{title_of(spec)}: test forecasts of {spec.data.name}"
+        if spec.data.is_tokens:
+            draw_steps(folder / FIGURE, title=title, step_scores=errors, metric=metric)
+        else:
+            draw_forecast(
+                folder / FIGURE,
+                title=title,
+                target=dataset.series.target_names[0],
+                steps_WN=forecasts.get("time", positions_WN),
+                true_WN=forecasts["true"][..., 0],
+                forecast_WN=forecasts["forecast"][..., 0],
+                interval_WN=tuple(forecasts[end][..., 0] for end in ("lower", "upper"))
+                if "lower" in forecasts
+                else None,
+                step_errors=errors,
+            )
         drawn = {name: (folder / name).read_bytes() for name in (MODEL, FIGURE)}
         steps = {name: finite(values) for name, values in flat_steps(progress.scores).items()}
         return {FORECASTS: forecasts_file(forecasts), STEPS: steps_file(steps), **drawn}

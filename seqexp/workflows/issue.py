@@ -18,7 +18,7 @@ from seqexp.evaluation.intervals import Intervals, around, between, conformal_ra
 from seqexp.spec.experiment import ExperimentSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Forecast = Callable[[Array], Array]
+Forecast = Callable[[str, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Issuer:
     """
 
     def __init__(self, spec: ExperimentSpec, dataset: Dataset, forecast: Forecast) -> None:
-        """Take what gives scaled outputs, in the model's output shape, for the first input steps of windows.
+        """Take what gives scaled outputs, in the model's output shape, for a split and the first steps of its windows.
 
         Raises:
             RunFailed: The forecasts are not all numbers.
@@ -67,7 +67,7 @@ class Issuer:
         spec, dataset = self._spec, self._dataset
         starts_W, first_W = dataset.starts[split], dataset.target_starts(split)
         shape = (len(starts_W), spec.output_length, spec.data.n_targets, spec.topology.outputs_per_target)
-        given_WNKP = self._forecast(starts_W).reshape(shape)
+        given_WNKP = self._forecast(split, starts_W).reshape(shape)
         if not np.isfinite(given_WNKP).all():
             raise RunFailed("diverged", f"the forecasts of the {split} split are not all numbers.")
         forecast_WNK = self._in_source_units(self._head.point(given_WNKP), first_W)

@@ -17,6 +17,7 @@ from seqexp.workflows.budget import Budget, budget_of
 from seqexp.workflows.pooling import Pooled, backtest_of, experiment_of, pool, sets_of_folds
 
 _RESAMPLED = 2000  # times
+_MOST_NAMED = 7  # targets in a title
 _UNTOLD = (
     "tracking",
     "execution",
@@ -105,7 +106,9 @@ class Block:
         if self.folds:
             once = ", trained once" if self.trained_once else ""
             windows = f"{len(self.folds)} fold{'s' if len(self.folds) > 1 else ''}{once}; {windows}"
-        return f"{self.data}, {', '.join(self.targets)}: {steps} {lie} ({windows} {counted})"
+        several = len(self.targets) > _MOST_NAMED
+        targets = f"{len(self.targets)} targets" if several else ", ".join(self.targets)
+        return f"{self.data}, {targets}: {steps} {lie} ({windows} {counted})"
 
     def by_fold(self, row: Row) -> list[float | None]:
         """Return the test MAE of a row in each fold; None where it has not the fold."""
@@ -211,7 +214,7 @@ def _row(runs: Sequence[StoredRun], pooled: Pooled, label: str, select: str) -> 
     values = {name: [run.record.metrics[name] for run in by_seed] for name in names}
     means = {name: fmean(found) for name, found in values.items()}
     spread = {name: float(np.std(found, ddof=1)) for name, found in values.items()}
-    interval = _bootstrap(values["test/mae"]) if len(by_seed) > 2 else None
+    interval = _bootstrap(values["test/mae"]) if len(by_seed) > 2 and "test/mae" in values else None
     return replace(row, metrics=means, spread=spread, interval=interval)
 
 
@@ -227,9 +230,10 @@ def _with_skill(row: Row, baselines: Sequence[Row]) -> Row:
     """Measure the skill of a row against the best baseline of its block: a run that read less had a weaker one."""
     skills = {}
     for split in ("val", "test"):
-        best = min((naive.metrics.get(f"{split}/mae", 0.0) for naive in baselines), default=0.0)
-        if best > 0 and f"{split}/mae" in row.metrics:
-            skills[f"{split}/skill"] = 1 - row.metrics[f"{split}/mae"] / best
+        name = f"{split}/mae" if f"{split}/mae" in row.metrics else f"{split}/cross_entropy"
+        best = min((naive.metrics.get(name, 0.0) for naive in baselines), default=0.0)
+        if best > 0 and name in row.metrics:
+            skills[f"{split}/skill"] = 1 - row.metrics[name] / best
     return replace(row, metrics={**row.metrics, **skills})
 
 

@@ -20,10 +20,11 @@ from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.data.series import read_series
 from seqexp.data.splits import SPLITS
 from seqexp.data.stamps import read_stamps
+from seqexp.data.windows import gather
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.workflows.train_and_score import history_of
+from seqexp.workflows.judge import history_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _LOOKED_AT = 3  # windows of each split that are looked at one by one
@@ -48,6 +49,9 @@ def check_leakage(spec: ExperimentSpec) -> Iterator[Verdict]:
     """
     dataset = prepare_dataset(spec)
     yield from _windows(dataset)
+    if spec.data.is_examples:
+        yield _doubled_examples(dataset)
+        return
     yield _reading(spec, dataset)
     for split in ("train", "validation"):
         start, stop = dataset.bounds.of(split)
@@ -79,6 +83,18 @@ def _windows(dataset: Dataset) -> Iterator[Verdict]:
     ordered = [steps[split] for split in SPLITS if split in steps]
     in_order = all(one.max() < other.min() for one, other in pairwise(ordered))
     yield Verdict("the splits follow each other in time", in_order, "train, validation, test")
+
+
+def _doubled_examples(dataset: Dataset) -> Verdict:
+    """Look for examples of training whose inputs also stand in another split."""
+    rows = {
+        split: gather(dataset.inputs_TF, starts_W, dataset.shape.timesteps).reshape(len(starts_W), -1)
+        for split, starts_W in dataset.starts.items()
+    }
+    seen = {row.tobytes() for row in rows["train"]}
+    found = {split: sum(row.tobytes() in seen for row in values) for split, values in rows.items() if split != "train"}
+    said = ", ".join(f"{count} of {len(rows[split])} {split}" for split, count in found.items())
+    return Verdict("no example stands in training and elsewhere", not any(found.values()), said)
 
 
 def _counted(steps: dict[str, Array]) -> str:

@@ -35,7 +35,8 @@ def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
         ends of its interval, where the run has intervals.
 
     Raises:
-        DataError: The table is not as the run's config says, or has fewer rows than the model reads.
+        DataError: The table is not as the run's config says, or has fewer rows than the model reads; or the run was
+            trained on windows that lie in no series.
         StoreError: The run has no model.
     """
     run = Run(stored)
@@ -44,6 +45,9 @@ def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
         mend = "It is damaged; run it again with --force." if done else "Choose a finished run."
         raise StoreError(f"The run {stored.path.name} ({run.status}) has no {MODEL}.", mend=mend)
     spec = run.spec
+    if spec.data.is_examples:
+        mend = "Give its windows to the model: seqexp.load(RUN).model."
+        raise DataError(f"the run was trained on {spec.data.name}, which has no rows to follow.", key="data", mend=mend)
     # The columns that the model was trained on, whatever else the table holds; at the step it was trained on.
     made = set(calendar_columns(spec.data.calendar))
     columns_read = tuple(name for name in run.record.data["features"] if name not in made)

@@ -15,7 +15,7 @@ from seqexp.compose.origin import Setting
 from seqexp.compose.overrides import Request, read_overrides
 from seqexp.compose.workspace import find_workspace, workspace_settings
 from seqexp.errors import ConfigError, Problem
-from seqexp.spec.data import DataSpec
+from seqexp.spec.data import DataSpec, WindowsSource
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.validate import validate_as
 
@@ -101,10 +101,13 @@ def _many(axis: Axis) -> str:
 
 def _count_features(data: dict[str, Any]) -> int:
     """Count the columns that ``features: all`` means; 1 where the data section is not valid, which is reported."""
+    from seqexp.data.examples import count_features
     from seqexp.data.table import numeric_columns
 
     try:
         spec = validate_as(DataSpec, {**data, "name": "data", "n_targets": 1, "n_features": 1})
     except ConfigError:
         return 1
+    if isinstance(spec.source, WindowsSource):
+        return count_features(Path(spec.path or ""))
     return len(numeric_columns(spec))

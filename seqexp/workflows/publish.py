@@ -196,7 +196,7 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
     for name, value in {**run.record.metrics, **run.record.baselines}.items():
         yield Point(_ODD.sub("_", name), value, 0, ended)
     for name, values in run.steps.items():
-        if not name.endswith("/mae") or name.startswith("val/step/baseline"):
+        if not name.endswith(("/mae", "/accuracy")) or name.startswith("val/step/baseline"):
             continue  # a point costs MLflow 0.2 ms, and there are many steps and baselines: steps.json has them all
         for step, known in enumerate(values, start=1):
             if known is not None:

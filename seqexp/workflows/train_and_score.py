@@ -8,27 +8,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqexp.data.dataset import Dataset
-from seqexp.data.folds import scored_folds
-from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
-from seqexp.evaluation.evaluate import SplitScores, score_split, with_folds, with_intervals, with_scaled, with_targets
-from seqexp.evaluation.history import History
-from seqexp.evaluation.metrics import seasonal_scale
+from seqexp.evaluation.evaluate import SplitScores
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.issue import Forecast, Issued, Issuer
+from seqexp.workflows.judge import make_judge
 
 if TYPE_CHECKING:
     from seqexp.training.fit import Fit
     from seqexp.training.watch import EpochEvent
 
 _KEPT = ("persistence", "seasonal_naive")  # whose forecasts are stored beside the model's
-Array = np.ndarray[Any, np.dtype[Any]]
-Forecasts = dict[str, Array]
+Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 class Progress:
@@ -56,7 +53,7 @@ def train(
     """Build and train the model of an experiment; the history and the fit go into ``progress``.
 
     Returns:
-        The model, and what forecasts with it.
+        The model, and what forecasts the windows of a split: test with it, the others with what had not seen them.
 
     Raises:
         ModelError: Keras refuses a layer or another argument, or the output has the wrong shape.
@@ -102,53 +99,44 @@ def train(
     progress.diagnostics |= diagnose_fit(progress.history, fit.best_epoch) | _unread_steps(spec)
     if fit.compile_seconds is not None:
         progress.timings["compile"] = round(fit.compile_seconds, 3)
-    return built.model, fit.forecast
+    if dataset.refit_W is None:
+        return built.model, lambda split, starts_W: fit.forecast(starts_W)
+    with progress.timed("refit"):
+        set_seed(spec.seed)
+        rebuilt = build_model(spec)
+        whole = replace(arrays, train_W=dataset.refit_W, validation_W=arrays.validation_W[:0])
+        training = spec.training.model_copy(update={"epochs": fit.best_epoch, "early_stopping": None})
+        refit = fit_model(rebuilt.model, whole, training, spec.optimizer, seed=spec.seed, on_epoch=lambda event: None)
+    progress.fit["refit_windows"] = len(dataset.refit_W)
+    return rebuilt.model, lambda split, starts_W: (refit if split == "test" else fit).forecast(starts_W)
 
 
 def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: Progress) -> Forecasts:
     """Score the model on validation and test, and return its forecasts of both, those of validation as ``val_...``."""
-    series = dataset.series
-    history = history_of(spec, dataset)
-    scale = seasonal_scale(history.targets_TK[slice(*dataset.bounds.train)], series.season)
     forecasts: Forecasts = {}
     with progress.timed("evaluate"):
+        judge = make_judge(spec, dataset)
         issuer = Issuer(spec, dataset, forecast)
         for split in ("validation", "test"):
             if not len(dataset.starts[split]):
                 continue
             issued = issuer.issue(split)
-            true_WNK, forecast_WNK = issued.true_WNK, issued.forecast_WNK
-            naive = naive_forecasts(history, issued.first_W)
-            scores = score_split(true_WNK, forecast_WNK, naive, scale)
-            scores = with_targets(scores, true_WNK, forecast_WNK, series.target_names)
-            if issued.intervals is not None:
-                scores = with_intervals(scores, true_WNK, issued.intervals)
-            if spec.evaluation.scaled:
-                units = dataset.unit_scaler.transform
-                scaled_naive = {name: units(values_WNK) for name, values_WNK in naive.items()}
-                scores = with_scaled(scores, units(true_WNK), units(forecast_WNK), scaled_naive)
-            if split == "test" and spec.evaluation.backtest.refit == "never":
-                stretches = scored_folds(dataset.bounds.test, spec.evaluation)
-                windows = {fold: _begins_in(issued.first_W, stretch) for fold, stretch in stretches.items()}
-                scores = with_folds(scores, true_WNK, forecast_WNK, naive, scale, windows)
-            progress.scores[split] = scores
+            progress.scores[split], naive = judge.score(split, issued)
             if split == "validation":  # there so that runs can be ranked on what they share
                 forecasts |= {f"val_{name}": values for name, values in _arrays(issued, dataset).items()}
-            else:
-                progress.diagnostics |= diagnose_forecasts(true_WNK, forecast_WNK, naive.get("persistence"))
-                named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
-                forecasts |= {**_arrays(issued, dataset), **named}
+                continue
+            named = {f"baseline_{name}": naive[name] for name in _KEPT if name in naive}
+            forecasts |= {**_arrays(issued, dataset), **named}
+            if not spec.data.is_tokens:
+                last_WNK = naive.get("persistence")
+                progress.diagnostics |= diagnose_forecasts(issued.true_WNK, issued.forecast_WNK, last_WNK)
     if issuer.radius_NK is not None:
         progress.radius = issuer.radius_NK.tolist()
-    bounds = {split: dataset.bounds.of(split) for split in dataset.starts}
     progress.diagnostics |= diagnose_scores(progress.scores)
-    progress.diagnostics |= diagnose_series(history.targets_TK, bounds, series.target_names)
+    if not spec.data.is_tokens:
+        bounds = {split: dataset.bounds.of(split) for split in dataset.starts}
+        progress.diagnostics |= diagnose_series(dataset.series.known_TK, bounds, dataset.series.target_names)
     return forecasts
-
-
-def _begins_in(first_W: Array, stretch: tuple[int, int]) -> Array:
-    begins_W: Array = (first_W >= stretch[0]) & (first_W < stretch[1])
-    return begins_W
 
 
 def _arrays(issued: Issued, dataset: Dataset) -> Forecasts:
@@ -161,20 +149,6 @@ def _arrays(issued: Issued, dataset: Dataset) -> Forecasts:
         stamps_T = dataset.series.stamps.tz_localize(None).to_numpy("datetime64[s]")
         arrays["time"] = stamps_T[issued.first_W[:, None] + np.arange(dataset.shape.output_length)]
     return arrays
-
-
-def history_of(spec: ExperimentSpec, dataset: Dataset) -> History:
-    """Return what the baselines of an experiment may know."""
-    return History(
-        targets_TK=dataset.series.known_TK,
-        timesteps=spec.timesteps,
-        output_length=spec.output_length,
-        alignment=spec.topology.contract.alignment,
-        season=dataset.series.season,
-        year=dataset.series.year,
-        lead=spec.data.lead,
-        train_W=dataset.target_starts("train"),
-    )
 
 
 def _unread_steps(spec: ExperimentSpec) -> dict[str, str]:

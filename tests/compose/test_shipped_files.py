@@ -26,6 +26,11 @@ def test_composes_and_builds(group: str, name: str, tmp_path: Path) -> None:
         table = tmp_path / "t.csv"
         table.write_text("a\n" + "\n".join(str(n % 7) for n in range(200)))
         extra = [f"data.path={table}", "data.targets=a"]
+    if (group, name) == ("data", "windows"):
+        np.savez(tmp_path / "w.npz", x=np.ones((50, 14, 3)), y=np.ones((50, 7, 1)))
+        extra = [f"data.path={tmp_path / 'w.npz'}"]
+    if (group, name) == ("data", "adding"):
+        extra = ["topology=many_to_one"]
     spec = open_project().compose_one([f"{group}={name}", *extra]).spec
     check_data(spec)
     assert check_layers(spec)[-1].output_shape[-1] == spec.data.n_targets

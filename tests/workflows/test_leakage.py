@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import seqexp.data.dataset as dataset_module
+import seqexp.data.placing as placing_module
 import seqexp.data.series as series_module
 import seqexp.workflows.leakage as leakage_module
 from seqexp.data.splits import Bounds, split_bounds
@@ -113,7 +114,7 @@ def test_splits_that_overlap_are_caught(compose: Compose, monkeypatch: pytest.Mo
 
 
 def test_windows_that_are_there_twice_are_caught(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_module, "window_starts", lambda *args: np.repeat(window_starts(*args), 2))
+    monkeypatch.setattr(placing_module, "window_starts", lambda *args: np.repeat(window_starts(*args), 2))
     assert "no window is there twice" in _leaks(compose("data=sine"))
 
 
