@@ -309,3 +309,9 @@ def test_run_goes_the_way_of_a_sweep_and_nests_the_folds_in_mlflow(workspace: Pa
     assert "(3 folds)" in again.stdout
     assert "fold 2" in again.stdout
     assert "3 done before" in again.stdout
+
+
+def test_examples_that_lie_in_no_series_have_no_folds(compose: Callable[..., ExperimentSpec]) -> None:
+    with pytest.raises(ConfigError, match="none is before another") as caught:
+        compose("data=adding", "topology=many_to_one", "evaluation.mode=backtest")
+    assert "evaluation.mode" in [problem.key for problem in caught.value.problems]
