@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.data.examples import lay_out
+from seqexp.data.folds import bounds_of_fold
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
 from seqexp.data.series import Change, Part, Series, read_series
@@ -170,6 +171,7 @@ def _read(spec: ExperimentSpec, shape: WindowShape, change: Change | None) -> tu
     else:
         series = read_series(spec.data, change=change)
         splits = tuple(_split(spec, series, part) for part in series.parts)
+        splits = tuple(bounds_of_fold(bounds, spec.evaluation, shape) for bounds in splits)
     if (conformal := spec.evaluation.conformal) is not None:
         splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
     return series, splits
