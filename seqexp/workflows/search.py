@@ -17,7 +17,7 @@ from seqexp.spec.settings import FOLD
 from seqexp.workflows.points import LeftOut, Point, PointMaker
 
 _TASK = ("output_length", "data", "evaluation")  # axes that change what is forecast
-_TASK_OF_DATA = ("name", "path", "targets", "split", "n_targets")
+_TASK_OF_DATA = ("name", "path", "rows", "targets", "lead", "split", "n_targets")
 _MOST_EXAMPLES = 1000
 
 
