@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from seqexp.workflows.explain.notes import RECURRENT, inner_name, shape_text
 from seqexp.workflows.explain.scope import Step, Subject
@@ -110,7 +111,7 @@ def _drawn_steps(levels: Sequence[_Level]) -> dict[int, list[int]]:
 def _columns(levels: Sequence[_Level], keys: dict[int, list[int]]) -> dict[int, int]:
     """Return the column in which each axis begins: where the vector or sequence stood from which it is made."""
     start = {levels[0].axis: 0}
-    for below, level in zip(levels, levels[1:], strict=False):
+    for below, level in pairwise(levels):
         if level.axis not in start:
             begins = below.last if below.is_vector else below.first
             start[level.axis] = start[below.axis] + keys[below.axis].index(begins)

@@ -64,7 +64,9 @@ def _explain(spec: ExperimentSpec, markdown: bool, stored: StoredRun | None = No
 
 def _beside(spec: ExperimentSpec) -> Path | None:
     source = spec.data.source
-    return Path(str(files("seqexp.data").joinpath("datasets", source.file))) if isinstance(source, DatasetSource) else None
+    return (
+        Path(str(files("seqexp.data").joinpath("datasets", source.file))) if isinstance(source, DatasetSource) else None
+    )
 
 
 def write_explanation(explanation: Explanation, output: Path, *, force: bool = False) -> list[Path]:

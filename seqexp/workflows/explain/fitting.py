@@ -93,7 +93,7 @@ def _kept(subject: Subject) -> str:
     least = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
     return (
         f"It stops when the validation loss has not fallen{least} for more than {stopping.patience} epochs, and keeps "
-        "the weights of the epoch in which it was lowest."
+        "the weights of the epoch in which it was lowest. (Keras counts the epoch in which it stops as one of them.)"
     )
 
 

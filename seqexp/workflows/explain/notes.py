@@ -47,7 +47,9 @@ def _recurrent(subject: Subject, position: int) -> str:
     before = [earlier.part.name for earlier in subject.chain[:position]]
     after = [later.part.name for later in subject.chain[position + 1 :]]
     both_ways = step.part.name == "Bidirectional"
-    both = "One copy reads the steps forwards, another one backwards, and what they give is joined. " if both_ways else ""
+    both = (
+        "One copy reads the steps forwards, another one backwards, and what they give is joined. " if both_ways else ""
+    )
     if len(step.after) > 1:
         if "ZeroPadding1D" in before:
             return f"{both}{_KEEPS_STEPS}, so also at the empty ones, where it has read the whole input."
@@ -114,7 +116,7 @@ def _dense(subject: Subject, position: int) -> str:
     if len(step.after) == 1 and step.after[0] == length * targets and length > 1:
         return f"All {length} steps at once, {targets} number(s) each: one output for each of them.{bounded}"
     if is_last or all(_changes_nothing(later) for later in subject.chain[position + 1 :]):
-        each = "The head, the same weights at every step." if len(step.after) > 1 else "The head."
+        each = "The head, the same weights at every step." if len(step.after) > 1 < step.after[0] else "The head."
         return f"{each}{bounded}"
     return ""
 
@@ -127,9 +129,13 @@ def _distributed(subject: Subject, position: int) -> str:
     step = subject.chain[position]
     inner = inner_name(step.part.args)
     if inner == "Dense":
-        return f"One Dense layer for all steps: TimeDistributed applies it to each. {_dense(subject, position)}".replace(
-            "The head, the same weights at every step.", ""
-        ).replace("  ", " ").strip()
+        return (
+            f"One Dense layer for all steps: TimeDistributed applies it to each. {_dense(subject, position)}".replace(
+                "The head, the same weights at every step.", ""
+            )
+            .replace("  ", " ")
+            .strip()
+        )
     return f"The same {inner} at every step."
 
 

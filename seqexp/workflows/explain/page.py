@@ -13,6 +13,11 @@ _ALIGNED = {
     "next": "the steps after each of the last N input steps",
     "same": "labels of the last N input steps themselves",
 }
+_LEGEND = (
+    "One column is one step: `x` in, `y` out; dots stand for the steps between. `L` (`G`, `R`) is a step of an LSTM (a "
+    "GRU, a simple RNN), which hands its state on along the arrow; `D` is a Dense layer, `v` the repeated vector, `0` "
+    "an empty step, `·` another layer."
+)
 
 
 def write_page(subject: Subject) -> str:
@@ -23,6 +28,7 @@ def write_page(subject: Subject) -> str:
         f"# {spec.topology.name}: {spec.timesteps} → {spec.output_length}",
         in_words(subject),
         f"```text\n{draw(subject)}\n```",
+        _LEGEND,
         _table(subject),
         f"{weights:,} weights. Shapes are those of one window: steps and features, or one vector.",
         f"## Its contract\n\n{_contract(spec.topology.contract)}",

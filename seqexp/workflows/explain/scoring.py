@@ -14,7 +14,9 @@ def scoring_blocks(subject: Subject) -> Iterator[str]:
     yield _forecast_function(subject)
     yield _score_function(subject)
     yield stacked(list(_score_lines(subject)))
-    yield stacked(["for name, value in figures.items():", '    print(f"{name:22}{value:14,.4f}")', "print(json.dumps(figures))"])
+    yield stacked(
+        ["for name, value in figures.items():", '    print(f"{name:22}{value:14,.4f}")', "print(json.dumps(figures))"]
+    )
 
 
 def _forecast_function(subject: Subject) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 
 from seqexp.workflows.explain.code import WIDTH, stacked
 from seqexp.workflows.explain.diagram import draw
@@ -88,7 +89,7 @@ def _heading(words: str) -> str:
 def _joined(blocks: list[str]) -> str:
     """Join blocks with one empty line, with two around functions, as is usual."""
     joined = blocks[0]
-    for before, block in zip(blocks, blocks[1:], strict=False):
+    for before, block in pairwise(blocks):
         wide = _is_function(before) or _is_function(block) or block.startswith("# ----")
         joined += ("\n\n\n" if wide else "\n\n") + block
     return joined

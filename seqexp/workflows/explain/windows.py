@@ -158,4 +158,3 @@ def offset_constant(subject: Subject) -> str:
     if lead:
         return f"OFFSET = TIMESTEPS + {lead}  # steps from the first input to the first target, {lead} between them"
     return "OFFSET = TIMESTEPS  # steps from the first input to the first target: it follows the last input"
-

@@ -24,7 +24,7 @@ _KNOWN = (
         "As the yardstick for all that process sequences: what they add, they add to this.",
     ),
     _Known(
-        ("Reshape", "RepeatVector", "LSTM", "Dense"),
+        ("Reshape", "RepeatVector", "LSTM(sequences)", "Dense"),
         "One step in, a sequence out. Keras has no layer for it: the step is repeated {n} times, and an LSTM, which "
         "reads the same vector at every step, unrolls it with the help of its own state.",
         "When a sequence follows from one vector: a caption, a profile, the course of a day from its settings.",
@@ -47,8 +47,8 @@ _KNOWN = (
         ("LSTM(sequences)", "Lambda", "Dense"),
         "The lengths differ, and the output is the shorter one: the LSTM gives an output at each of {t} steps, and a "
         "slice keeps the last {n}.",
-        "When the output is much shorter than the input. The first output has not read the last {n} - 1 input steps: "
-        "that is what the slice costs, and vector_output and encoder_decoder do not pay it.",
+        "When the output is much shorter than the input. The first of {n} outputs has not read the last {unread} input "
+        "step(s): that is what the slice costs, and vector_output and encoder_decoder do not pay it.",
     ),
     _Known(
         ("ZeroPadding1D", "LSTM(sequences)", "Lambda", "Dense"),
@@ -107,4 +107,4 @@ def _known(subject: Subject) -> _Known | None:
 
 def _filled(words: str, subject: Subject) -> str:
     t, n = subject.spec.timesteps, subject.spec.output_length
-    return words.format(t=t, n=n, all=t + n)
+    return words.format(t=t, n=n, all=t + n, unread=n - 1)
