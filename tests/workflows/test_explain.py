@@ -330,13 +330,16 @@ def test_the_page_draws_the_topology_and_counts_its_weights(name: str) -> None:
 def test_the_page_of_unequal_lengths_shows_what_the_slice_loses() -> None:
     page = explain(open_project(), [*SINE, "topology=many_to_many_last_n"], markdown=True).text
     drawing = """\
-outputs                      y1     y2 ... y4
-                             │      │      │
-Dense                        D      D ...  D    (4, 1)
-                             │      │      │
-Lambda                       ·      · ...  ·    (4, 32)
-                             │      │      │
-LSTM    L ───▶ L ···▶ L ───▶ L ···▶ L      L"""
+outputs               y1     y2 ... y4
+                      │      │      │
+Dense                 D      D ...  D    (4, 1)
+                      │      │      │
+Lambda                ·      · ...  ·    (4, 32)
+                      │      │      │
+LSTM    L ───▶ L ···▶ L ───▶ L ···▶ L    (9, 32)
+        │      │      │      │      │
+inputs  x1     x2 ... x6     x7 ... x9   (9, 1)
+"""
     assert drawing in page
     assert "has not read the last 3 input steps" in page
 
