@@ -62,15 +62,14 @@ def mapped(items: Mapping[str, Code]) -> Group:
 
 
 def text(value: str) -> str:
-    r"""Return a text as a literal, in the quotes that ruff chooses.
+    """Return a text as a literal, in the quotes that ruff chooses: double ones, unless single ones need fewer escapes.
 
     >>> print(text("sales"), text('5" pipe'), text("it's"))
     "sales" '5" pipe' "it's"
     """
-    written = repr(value)
-    if written[0] == '"' or '"' in value:
-        return written
-    return f'"{written[1:-1]}"'
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    escaped = "".join(char if char in "'\"" else repr(char)[1:-1] for char in value)
+    return quote + escaped.replace(quote, f"\\{quote}") + quote
 
 
 def value(given: Any) -> Code:

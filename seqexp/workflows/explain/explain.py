@@ -57,6 +57,11 @@ def _explain(spec: ExperimentSpec, markdown: bool, stored: StoredRun | None = No
     if markdown:
         return Explanation(write_page(subject))
     warning = ""
+    if subject.draws_in_training and spec.training.engine == "compiled":
+        warning = (
+            "Dropout and noise draw other numbers in a compiled program than in Keras' own fit: the script gives the "
+            "figures of a run with training.engine=keras, and those of others but for that."
+        )
     if stored is not None and stored.record.data.get("fingerprint") != subject.dataset.series.fingerprint:
         warning = f"The data are no longer those of the run {stored.path.name}: the script will give other figures."
     return Explanation(write_script(subject), _beside(spec), warning)

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
+from seqexp.spec.topology import READS_AHEAD
 from seqexp.workflows.explain.code import Code, Group, call, comment, listed, mapped, statement, text, tupled, value
 from seqexp.workflows.explain.notes import RECURRENT, note_of
 from seqexp.workflows.explain.scope import Subject
@@ -66,7 +67,9 @@ def model_blocks(subject: Subject) -> Iterator[str]:
     for name in dict.fromkeys(_called(step.part.args) for step in subject.chain):
         if name:
             yield _FUNCTIONS[name]
-    if any(name in _FUNCTIONAL for step in subject.chain for name in _names(step.part.name, step.part.args)):
+    if subject.reads_ahead or any(
+        name in _FUNCTIONAL for step in subject.chain for name in _names(step.part.name, step.part.args)
+    ):
         yield _functional(subject)
     else:
         yield _sequential(subject)
@@ -82,9 +85,16 @@ def _sequential(subject: Subject) -> str:
 
 def _functional(subject: Subject) -> str:
     lines = ["past = keras.Input((TIMESTEPS, len(FEATURES)))"]
+    if subject.reads_ahead:
+        lines.append("known = keras.Input((OUTPUT_LENGTH, len(KNOWN_AHEAD)))")
     given = "past"
     for position, step in enumerate(subject.chain):
         lines.append(comment(note_of(subject, position)))
+        if step.part.name == READS_AHEAD:
+            known = "known" if len(step.before) > 1 else "layers.Flatten()(known)"
+            lines.append(f"x = layers.Concatenate()([{given}, {known}])")
+            given = "x"
+            continue
         read = given
         if step.part.name in _TWO_ARGUMENTS:
             read = f"{given}, {given}"
@@ -93,7 +103,8 @@ def _functional(subject: Subject) -> str:
         made = _layer(subject, step.part)
         lines.append(statement("x = ", Group(made.head, made.items, f"{made.tail}({read})")))
         given = "x"
-    lines.append(f"model = keras.Model(past, x, name={text(subject.spec.topology.name)})")
+    inputs = "[past, known]" if subject.reads_ahead else "past"
+    lines.append(f"model = keras.Model({inputs}, x, name={text(subject.spec.topology.name)})")
     return "\n".join([*lines, "model.summary()"])
 
 

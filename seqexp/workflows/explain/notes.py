@@ -144,6 +144,12 @@ def _activation(subject: Subject, position: int) -> str:
     return "Linear: it changes nothing, and says that the output is not bounded." if is_linear else ""
 
 
+def _join(subject: Subject, position: int) -> str:
+    if len(subject.chain[position].before) > 1:
+        return "To each step what is known of it ahead: the second input."
+    return f"What is known ahead of the {subject.spec.output_length} steps, the second input, all of it in one vector."
+
+
 def _said(words: str) -> Callable[[Subject, int], str]:
     return lambda subject, position: words
 
@@ -175,7 +181,7 @@ _NOTES: dict[str, Callable[[Subject, int], str]] = {
     "MaxPooling1D": _said("The largest of neighbouring steps: a shorter sequence."),
     "AveragePooling1D": _said("The mean of neighbouring steps: a shorter sequence."),
     "MultiHeadAttention": _said("Every step looks at every step: query and value are the sequence itself."),
-    READS_AHEAD: _said("What is known of the steps of the forecast is joined to it."),
+    READS_AHEAD: _join,
     "RepeatVector": _repeat,
     "Reshape": _reshape,
     "SpatialDropout1D": _said("Active in training alone: whole features are set to 0."),

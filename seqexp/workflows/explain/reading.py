@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from seqexp.data.stamps import has_offsets
 from seqexp.data.table import PARQUET, read_table
+from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.data import DatasetSource, DataSpec, SineSource
+from seqexp.workflows.explain.calendar import calendar_block
 from seqexp.workflows.explain.code import WIDTH, Group, call, comment, listed, stacked, statement, text
 from seqexp.workflows.explain.scope import Subject
 
@@ -36,11 +37,16 @@ def data_constant(spec: DataSpec) -> str:
 
 def column_constants(subject: Subject) -> str:
     """Return the lines that name the columns."""
-    series = subject.dataset.series
-    targets = statement("TARGETS = ", listed(text(name) for name in series.target_names))
+    series, ahead = subject.dataset.series, subject.spec.known_ahead
+    lines = [statement("TARGETS = ", listed(text(name) for name in series.target_names))]
+    if ahead:
+        lines.append(statement("KNOWN_AHEAD = ", listed(text(name) for name in ahead)))
     if series.feature_names == series.target_names:
-        return stacked([targets, "FEATURES = TARGETS  # the model reads the past of what it forecasts"])
-    return stacked([targets, statement("FEATURES = ", listed(text(name) for name in series.feature_names))])
+        lines.append("FEATURES = TARGETS  # the model reads the past of what it forecasts")
+    else:
+        others = [text(name) for name in series.feature_names if name not in ahead]
+        lines.append(statement("FEATURES = ", listed([*others, *(["*KNOWN_AHEAD"] if ahead else [])])))
+    return stacked(lines)
 
 
 def reading_blocks(subject: Subject) -> Iterator[str]:
@@ -51,18 +57,8 @@ def reading_blocks(subject: Subject) -> Iterator[str]:
     yield stacked(list(_read_lines(subject)))
     if holes := list(_hole_lines(subject)):
         yield stacked(holes)
-
-
-def has_holes(subject: Subject) -> bool:
-    """Whether steps are left without a value, and windows that touch one are left out."""
-    dataset = subject.dataset
-    is_whole = dataset.series.observed_T.all() and np.isfinite(dataset.inputs_TF).all()
-    return subject.spec.data.missing == "drop" and not is_whole
-
-
-def knows_truth(subject: Subject) -> bool:
-    """Whether the script keeps the targets as they were observed apart from those that it trains on."""
-    return subject.is_filled or has_holes(subject)
+    if spec.calendar:
+        yield calendar_block(spec.calendar)
 
 
 def _read_lines(subject: Subject) -> Iterator[str]:
@@ -74,9 +70,15 @@ def _read_lines(subject: Subject) -> Iterator[str]:
         yield f"table = table.iloc[{start}:{stop}]"
     if spec.time is not None:
         yield from _stamp_lines(spec)
-    columns = "FEATURES" if subject.dataset.series.feature_names == subject.dataset.series.target_names else ""
-    columns = columns or "list(dict.fromkeys(FEATURES + TARGETS))"
-    yield f'series = table[{columns}].astype("float64")'
+    series, made = subject.dataset.series, calendar_columns(spec.calendar)
+    if series.feature_names == series.target_names:
+        yield 'series = table[FEATURES].astype("float64")'
+    elif made:
+        names = dict.fromkeys(name for name in (*series.feature_names, *series.target_names) if name not in made)
+        yield statement("columns = ", listed(text(name) for name in names))
+        yield 'series = table[columns].astype("float64")'
+    else:
+        yield 'series = table[list(dict.fromkeys(FEATURES + TARGETS))].astype("float64")'
 
 
 def _source(spec: DataSpec) -> Group:
@@ -126,7 +128,7 @@ def _hole_lines(subject: Subject) -> Iterator[str]:
     if spec.time is not None:
         yield comment("One row for every step, also for those that the file leaves out.")
         yield f"series = series.asfreq({text(str(series.frequency))})"
-    if knows_truth(subject):
+    if not subject.has_whole_truth:
         yield comment(
             "The targets as they were observed, NaN in steps where one is missing: such steps are neither trained on "
             "nor scored."

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from seqexp.data.dataset import Dataset
 from seqexp.errors import ConfigError, Problem
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.parts import Part
+from seqexp.spec.parts import Part, split_part
 from seqexp.spec.shapes import Shape
 from seqexp.spec.topology import READS_AHEAD
 from seqexp.spec.weights import follow_layers
@@ -52,6 +55,27 @@ class Subject:
         return self.dataset.weights_T is not None
 
     @property
+    def has_whole_truth(self) -> bool:
+        """Whether every target was observed, so that the script need not keep apart those that were."""
+        return not (self.is_filled or self.has_holes)
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether steps are left without a value, and windows that touch one are left out."""
+        is_whole = self.dataset.series.observed_T.all() and np.isfinite(self.dataset.inputs_TF).all()
+        return self.spec.data.missing == "drop" and not is_whole
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether the model has a second input, what is known of the steps of the forecast."""
+        return bool(self.spec.known_ahead)
+
+    @property
+    def draws_in_training(self) -> bool:
+        """Whether a layer draws random numbers while it is trained."""
+        return any(_draws(step.part.name, step.part.args) for step in self.chain)
+
+    @property
     def gives_steps(self) -> bool:
         """Whether the output has an axis of steps; one step may be given without."""
         return len(self.chain[-1].after) == 2
@@ -84,6 +108,13 @@ def _is_output(spec: ExperimentSpec, shape: Shape) -> bool:
     return shape == (spec.output_length, width) or (spec.output_length == 1 and shape == (width,))
 
 
+def _draws(name: str, args: Mapping[str, Any]) -> bool:
+    if "Dropout" in name or name == "GaussianNoise" or args.get("dropout") or args.get("recurrent_dropout"):
+        return True
+    inner = split_part(args.get("layer")) or split_part(args.get("cell"))
+    return inner is not None and _draws(*inner)
+
+
 def refuse_unwritten(spec: ExperimentSpec) -> None:
     """Refuse what the script would leave out: it reaches the figures of the run, or it is not written.
 
@@ -91,18 +122,19 @@ def refuse_unwritten(spec: ExperimentSpec) -> None:
         ConfigError: With one problem for each key that no code is written for.
     """
     problems = [
-        Problem(f"explain does not write {key} yet.", key, f"{_MEND} --markdown explains the layers alone.")
-        for key in _unwritten(spec)
+        Problem(f"explain does not write {what} yet.", key, f"{_MEND} --markdown explains the layers alone.")
+        for key, what in _unwritten(spec)
     ]
     if problems:
         raise ConfigError(problems)
 
 
-def _unwritten(spec: ExperimentSpec) -> Iterator[str]:
-    for key in ("future", "calendar", "transform"):
-        if getattr(spec.data, key):
-            yield f"data.{key}"
+def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
+    if spec.data.transform:
+        yield "data.transform", "data.transform"
+    if any(word.startswith("holiday") for word in spec.data.calendar):
+        yield "data.calendar", "holidays in data.calendar"
     if spec.topology.head != "point":
-        yield "topology.head"
+        yield "topology.head", "topology.head"
     if spec.evaluation.conformal is not None:
-        yield "evaluation.conformal"
+        yield "evaluation.conformal", "evaluation.conformal"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqexp.workflows.explain.code import stacked
-from seqexp.workflows.explain.reading import knows_truth
 from seqexp.workflows.explain.scope import Subject
 
 
@@ -23,12 +22,12 @@ def _forecast_function(subject: Subject) -> str:
     lines = [
         "def forecast(starts):",
         '    """Forecast in the units of the data: (windows, OUTPUT_LENGTH, targets)."""',
-        "    given = model.predict(cut(inputs, starts, TIMESTEPS), batch_size=256, verbose=0)",
+        "    given = model.predict(windows(starts)[0], batch_size=256, verbose=0)",
         '    given = given.reshape(-1, OUTPUT_LENGTH, len(TARGETS)).astype("float64")',
     ]
     if subject.spec.data.scaler == "none":
         lines[-1] = lines[-1].replace("given = ", "return ", 1)
-    elif knows_truth(subject):
+    elif not subject.has_whole_truth:
         lines.append("    return given * target_scale.to_numpy() + target_center.to_numpy()")
     else:
         lines.append("    return given * scale[TARGETS].to_numpy() + center[TARGETS].to_numpy()")
@@ -36,8 +35,8 @@ def _forecast_function(subject: Subject) -> str:
 
 
 def _score_function(subject: Subject) -> str:
-    mean = "np.nanmean" if knows_truth(subject) else "np.mean"
-    holes = ", over what was observed" if knows_truth(subject) else ""
+    mean = "np.nanmean" if not subject.has_whole_truth else "np.mean"
+    holes = ", over what was observed" if not subject.has_whole_truth else ""
     return "\n".join(
         [
             "def score(true, given):",
@@ -66,7 +65,7 @@ def _what_persists(subject: Subject) -> str:
 
 
 def _persistence(subject: Subject) -> str:
-    values = "last_known" if knows_truth(subject) else "truth"
+    values = "last_known" if not subject.has_whole_truth else "truth"
     alignment = subject.spec.topology.contract.alignment
     if alignment == "next":
         return f"cut({values}, starts + OFFSET - 1, OUTPUT_LENGTH)"

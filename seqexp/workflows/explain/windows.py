@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from seqexp.spec.settings import OriginsSpec
 from seqexp.workflows.explain.code import comment, stacked
-from seqexp.workflows.explain.reading import has_holes, knows_truth
 from seqexp.workflows.explain.scope import Subject
 
 _STATISTICS = {
@@ -58,7 +57,7 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
     else:
         told = f"Scaled with {_SCALED_WITH[kind]} of the training rows alone: of the future, nothing is known yet."
         yield comment(told)
-        if knows_truth(subject):
+        if not subject.has_whole_truth:
             yield from _statistics(subject, "", "series[FEATURES].iloc[train_rows]")
             yield comment("For the targets only what was observed counts.")
             yield from _statistics(subject, "target_", "truth.iloc[train_rows]")
@@ -68,10 +67,13 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
             yield from _statistics(subject, "", "series.iloc[train_rows]")
             yield 'scaled = ((series - center) / scale).astype("float32")'
             yield "inputs, targets = scaled[FEATURES].to_numpy(), scaled[TARGETS].to_numpy()"
+    if subject.reads_ahead:
+        yield comment("The columns that the model also reads at the steps that it forecasts.")
+        yield "ahead = inputs[:, [FEATURES.index(name) for name in KNOWN_AHEAD]]"
     if subject.is_filled:
         yield comment("A step with a filled target weighs nothing.")
         yield 'weights = truth.notna().all(axis=1).to_numpy("float32")'
-    if knows_truth(subject):
+    if not subject.has_whole_truth:
         yield "last_known = truth.ffill().to_numpy()  # at each step the last value observed up to it"
         yield "truth = truth.to_numpy()"
     else:
@@ -106,9 +108,11 @@ def _start_lines(subject: Subject) -> Iterator[str]:
     for name in names[1:]:
         yield f"{name} = window_starts({name}_rows)"
     yield from _origin_lines(spec.evaluation.origins, names[1:])
-    if has_holes(subject):
+    if subject.has_holes:
         yield comment("Windows that touch a hole are left out.")
         yield "input_holes, target_holes = np.isnan(inputs).any(axis=1), np.isnan(targets).any(axis=1)"
+        if subject.reads_ahead:
+            yield "target_holes |= np.isnan(ahead).any(axis=1)"
         for name in names:
             yield f"{name} = {name}[~cut(input_holes, {name}, TIMESTEPS).any(axis=1)]"
             yield f"{name} = {name}[~cut(target_holes, {name} + OFFSET, OUTPUT_LENGTH).any(axis=1)]"
@@ -133,11 +137,12 @@ def _origin_lines(origins: OriginsSpec, names: list[str]) -> Iterator[str]:
 def _batch_function(subject: Subject) -> str:
     weighted = subject.is_filled
     what = "inputs, targets and weights" if weighted else "inputs and targets"
-    lines = [
-        "def windows(starts):",
-        f'    """Return the {what} of the windows that begin at these steps."""',
-        "    x, y = cut(inputs, starts, TIMESTEPS), cut(targets, starts + OFFSET, OUTPUT_LENGTH)",
-    ]
+    lines = ["def windows(starts):", f'    """Return the {what} of the windows that begin at these steps."""']
+    if subject.reads_ahead:
+        lines.append("    x = cut(inputs, starts, TIMESTEPS), cut(ahead, starts + OFFSET, OUTPUT_LENGTH)")
+        lines.append("    y = cut(targets, starts + OFFSET, OUTPUT_LENGTH)")
+    else:
+        lines.append("    x, y = cut(inputs, starts, TIMESTEPS), cut(targets, starts + OFFSET, OUTPUT_LENGTH)")
     if weighted:
         lines.append("    w = cut(weights, starts + OFFSET, OUTPUT_LENGTH)")
     if not subject.gives_steps:
