@@ -6,12 +6,13 @@ Axis letters: T steps, F features, K targets, W windows, N output steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
+from seqexp.data.columns import fingerprint_columns
 from seqexp.data.examples import lay_out
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
@@ -47,6 +48,7 @@ class Dataset:
         starts: Split -> first input step of every window, shape ``(W,)``; ``calibration`` among them where intervals
             are wanted.
         refit_W: The same of the windows of a last training on train and validation together; None without.
+        fingerprints: Those of the parts of the series, see :func:`fingerprint_columns`.
     """
 
     series: Series
@@ -62,6 +64,7 @@ class Dataset:
     weights_T: Array | None
     starts: dict[str, Array]
     refit_W: Array | None = None
+    fingerprints: dict[str, Any] = field(default_factory=dict)
 
     def true_WNK(self, split: str) -> Array:
         """Return the targets of a split in source units, NaN where a target was filled."""
@@ -155,6 +158,7 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
         refit_W=_refit_windows(spec, series, bounds, shape, holes) if spec.training.refit else None,
+        fingerprints=fingerprint_columns(series),
     )
 
 

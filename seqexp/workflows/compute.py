@@ -155,6 +155,7 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
     stamps = series.stamps
     return {
         "fingerprint": series.fingerprint,
+        **dataset.fingerprints,
         "task": task_key(dataset),
         "steps": len(series),
         "first": str(stamps[0]) if stamps is not None else None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqexp.errors import RunFailed
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.store.environment import describe_environment, git_state
+from seqexp.store.environment import code_state, describe_environment, git_state
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import HISTORY, SPEC, StoredRun, history_file, spec_file, write_run
 from seqexp.workflows.compute import Computed
@@ -34,7 +34,8 @@ def record_run(runs: Path, spec: ExperimentSpec, run_key: str, started: float, c
 
 
 def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, computed: Computed) -> StoredRun:
-    environment = {**(computed.values.get("environment") or describe_environment()), "git": git_state(Path.cwd())}
+    computed_in = computed.values.get("environment") or describe_environment()
+    environment = {**computed_in, "git": git_state(Path.cwd()), "code": code_state()}
     record = RunRecord(
         name=spec.name,
         run_key=run_key,
