@@ -245,11 +245,12 @@ def _finish(
         year=year_of(frequency, season),
         feature_names=features,
         target_names=targets,
-        fingerprint=_fingerprint(features_TF, targets_TK, observed_T, stamps),
+        fingerprint=fingerprint_of(features_TF, targets_TK, observed_T, stamps),
     )
 
 
-def _fingerprint(features_TF: Array, targets_TK: Array, observed_T: Array, stamps: pd.DatetimeIndex | None) -> str:
+def fingerprint_of(features_TF: Array, targets_TK: Array, observed_T: Array, stamps: pd.DatetimeIndex | None) -> str:
+    """Return the sha256 of the content of a series."""
     content = sha256()
     for array in (features_TF, targets_TK, observed_T):
         content.update(str(array.shape).encode())

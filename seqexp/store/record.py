@@ -31,8 +31,8 @@ class RunRecord:
         diagnostics: Word -> sentence: what is worth a look in the run.
         fit: Best epoch, epochs run, whether it stopped early, number of weights, threads, and hashes of the weights
             before and after.
-        data: Fingerprints of all and of each column, rows, windows and bounds of the splits, scaler values, season, first
-            and last stamps.
+        data: Fingerprints of all and of each column, whether a copy was kept, rows, windows and bounds of the splits,
+            scaler values, season, first and last stamps.
         timings: Stage -> seconds.
         environment: Versions, machine, flags, git commit of the working directory, seqexp's own code.
         rerun_of: ``<run key>-<attempt>`` of the run that this one repeats; empty where it repeats none.

@@ -25,7 +25,7 @@ from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
 from seqexp.workflows.project import Project
 from seqexp.workflows.shared_origins import steps_between
 
-_UNTOLD = ("tracking", "execution", "name", "data.path")
+_UNTOLD = ("tracking", "execution", "name", "data.path", "data.snapshot")
 CHANCE = 0.05
 Losses = Callable[[StoredRun, StoredRun], tuple[Any, Any]]  # the errors of two runs at each origin that both have
 

@@ -23,6 +23,7 @@ from seqexp.store.environment import describe_environment
 from seqexp.store.record import Status
 from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
 from seqexp.workflows.identity import title_of
+from seqexp.workflows.kept_data import plan_snapshot
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "baselines": flat_baselines(progress.scores),
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
-            "data": _describe_data(dataset, progress.radius),
+            "data": {**_describe_data(dataset, progress.radius), "snapshot": plan_snapshot(spec, dataset)},
             "timings": progress.timings,
             "environment": describe_environment(),
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqexp.compose.composer import Composed, ContractBroken
@@ -27,6 +27,7 @@ class Point:
         run_key: The fingerprint of what affects its result, the content of the data among it.
         program_key: Shared by the runs that can share a compiled program.
         fingerprint: That of the content of the data.
+        snapshot: The copy of the data that is to be kept, as the record will say it.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Point:
     run_key: str = ""
     program_key: str = ""
     fingerprint: str = ""
+    snapshot: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spec(self) -> ExperimentSpec:
@@ -68,7 +70,7 @@ class PointMaker:
     def __init__(self, project: Project, below: Sequence[Setting], above: Sequence[Setting]) -> None:
         """Take what all points have in common: settings that an axis wins over, and settings that win over it."""
         self._project, self._below, self._above = project, below, above
-        self._data: dict[str, tuple[str, int]] = {}
+        self._data: dict[str, tuple[str, int, Mapping[str, str]]] = {}
 
     def make(self, values: dict[str, Any]) -> Point | LeftOut:
         """Compose a point; one whose lengths its topology cannot take is left out.
@@ -93,6 +95,7 @@ class PointMaker:
             DataError: They do not.
         """
         from seqexp.data.dataset import prepare_dataset
+        from seqexp.workflows.kept_data import plan_snapshot
 
         spec = point.spec
         tree = spec.as_tree()
@@ -103,13 +106,14 @@ class PointMaker:
         if identity not in self._data:
             try:
                 with point.composed.explained():
-                    series = prepare_dataset(spec).series
+                    dataset = prepare_dataset(spec)
             except SeqexpError as error:
                 raise _at_point(error, point.label) from None
-            self._data[identity] = series.fingerprint, len(series)
-        fingerprint, rows = self._data[identity]
+            series = dataset.series
+            self._data[identity] = series.fingerprint, len(series), plan_snapshot(spec, dataset)
+        fingerprint, rows, kept = self._data[identity]
         run_key, program_key = run_key_of(spec, fingerprint), program_key_of(spec, rows)
-        return replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint)
+        return replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint, snapshot=kept)
 
 
 def _short(value: Any) -> str:

@@ -12,6 +12,7 @@ from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import HISTORY, SPEC, StoredRun, history_file, spec_file, write_run
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.identity import title_of
+from seqexp.workflows.kept_data import noted_snapshot
 
 ERROR = "error.txt"
 
@@ -36,6 +37,7 @@ def record_run(runs: Path, spec: ExperimentSpec, run_key: str, started: float, c
 def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, computed: Computed) -> StoredRun:
     computed_in = computed.values.get("environment") or describe_environment()
     environment = {**computed_in, "git": git_state(Path.cwd()), "code": code_state()}
+    data = noted_snapshot(runs, computed.values.get("data", {}))
     record = RunRecord(
         name=spec.name,
         run_key=run_key,
@@ -46,7 +48,7 @@ def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, compu
         title=title_of(spec),
         spec=spec.as_tree(),
         error=computed.error,
-        **{**computed.values, "environment": environment},
+        **{**computed.values, "data": data, "environment": environment},
     )
     files = {SPEC: spec_file(spec.as_tree()), HISTORY: history_file(computed.history), **computed.files}
     if computed.explanation:

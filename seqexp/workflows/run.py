@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqexp.data.dataset import Dataset, prepare_dataset
+from seqexp.data.series import read_series
 from seqexp.errors import SeqexpError
 from seqexp.evaluation.evaluate import flat_baselines, flat_metrics
 from seqexp.spec.experiment import ExperimentSpec
@@ -16,6 +17,7 @@ from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
 from seqexp.workflows.compute import Computed, compute_run
 from seqexp.workflows.identity import run_key_of, title_of
+from seqexp.workflows.kept_data import keeping_data, plan_snapshot
 from seqexp.workflows.record import record_run
 from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.train_and_score import Progress, score, train
@@ -66,8 +68,9 @@ def run_experiment(
     with claim(runs, spec.name, run_key, on_wait=lambda: reporter.waiting(spec)):
         if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
             return RunResult(done, was_done=True)
-        hear = listen(run_key) if listen else lambda history: None
-        stored = _attempt(spec, dataset, run_key, runs, reporter, hear, on_killed or (lambda run: None))
+        with keeping_data(runs, plan_snapshot(spec, dataset), lambda: read_series(spec.data)):
+            hear = listen(run_key) if listen else lambda history: None
+            stored = _attempt(spec, dataset, run_key, runs, reporter, hear, on_killed or (lambda run: None))
     return RunResult(stored, was_done=False)
 
 

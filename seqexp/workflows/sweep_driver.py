@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from seqexp.data.series import read_series
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
@@ -14,6 +15,7 @@ from seqexp.store.sweep_dir import add_point, read_plan
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.earlier import SweepOptions, find_earlier
 from seqexp.workflows.executors import RunTask
+from seqexp.workflows.kept_data import keep_data
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.live import LiveRun
 from seqexp.workflows.plan import Plan
@@ -61,6 +63,7 @@ class SweepDriver:
         self._points[number] = point
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
+            keep_data(self._project.runs, point.snapshot, lambda: read_series(point.spec.data))
             task = RunTask(point.spec, point.fingerprint)
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)
