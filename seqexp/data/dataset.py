@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.data.columns import fingerprint_columns
-from seqexp.data.examples import lay_out
+from seqexp.data.examples import bounds_of_examples, lay_out
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
 from seqexp.data.series import Change, Series, read_series
@@ -97,23 +97,35 @@ def task_key(dataset: Dataset) -> str:
     return content.hexdigest()[:KEY_LENGTH]
 
 
-def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Dataset:
+def read_data(spec: ExperimentSpec, *, change: Change | None = None) -> Series:
+    """Read the series of an experiment, or its examples as one.
+
+    Raises:
+        DataError: The data are not as the spec says.
+    """
+    if spec.data.is_examples:
+        return lay_out(spec.data, _shape_of(spec))[0]
+    return read_series(spec.data, change=change)
+
+
+def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, change: Change | None = None) -> Dataset:
     """Read, split, scale and window the data of an experiment.
 
     Splits come first; scalers see the training rows only, and of these only values that were observed.
 
     Args:
         spec: The experiment.
+        series: Its series, if that was read before.
         change: Changes the table before anything else is done with it: how it is shown that nothing leaks.
 
     Raises:
         DataError: The data are not as the spec says, or a split is too short for one window.
     """
-    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
+    shape = _shape_of(spec)
+    series = read_data(spec, change=change) if series is None else series
     if spec.data.is_examples:
-        series, bounds = lay_out(spec.data, shape)
+        bounds = bounds_of_examples(spec.data, shape, len(series))
     else:
-        series = read_series(spec.data, change=change)
         bounds = split_bounds(spec.data.split, len(series), series.stamps)
     conformal = spec.evaluation.conformal
     if conformal is not None:
@@ -160,6 +172,10 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         refit_W=_refit_windows(spec, series, bounds, shape, holes) if spec.training.refit else None,
         fingerprints=fingerprint_columns(series),
     )
+
+
+def _shape_of(spec: ExperimentSpec) -> WindowShape:
+    return WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
 
 
 def _refit_windows(spec: ExperimentSpec, series: Series, bounds: Bounds, shape: WindowShape, holes: Holes) -> Array:

@@ -55,9 +55,19 @@ def lay_out(spec: DataSpec, shape: WindowShape) -> tuple[Series, Bounds]:
         target_names=spec.targets,
         fingerprint=content.hexdigest(),
     )
-    examples = split_bounds(spec.split, len(x_WTF))
+    return series, bounds_of_examples(spec, shape, len(series))
+
+
+def bounds_of_examples(spec: DataSpec, shape: WindowShape, n_rows: int) -> Bounds:
+    """Return in which rows the examples of each split lie.
+
+    Raises:
+        DataError: A split has no example.
+    """
+    span = span_of(shape)
+    examples = split_bounds(spec.split, n_rows // span)
     rows = [(span * examples.of(split)[0], span * examples.of(split)[1]) for split in SPLITS]
-    return series, Bounds(*rows)
+    return Bounds(*rows)
 
 
 def span_of(shape: WindowShape) -> int:

@@ -1,7 +1,8 @@
 """A series as arrays and back, with every bit of it: what a copy of the data holds.
 
-The copy is of the series as it was read: chosen, in order, on its grid, with holes filled. It holds what the
-fingerprint is made of; names, frequency and season are the spec's and stand in the record of each run.
+The copy is of the series as it was read: chosen, in order, on its grid, with holes filled (examples: laid end to end).
+It holds what the fingerprint is made of; names, frequency and season are the spec's and stand in the record of each
+run. Two fingerprints are held with it: that of the series, and that of the arrays (of examples they are not the same).
 
 Axis letters: T steps, F features, K targets.
 """
@@ -36,7 +37,8 @@ def as_arrays(series: Series) -> dict[str, Array]:
     if series.stamps is not None:
         arrays["stamps"] = series.stamps.asi8
         arrays["clock"] = np.array([series.stamps.unit, "" if series.stamps.tz is None else str(series.stamps.tz)])
-    return arrays
+    check = fingerprint_of(series.features_TF, series.targets_TK, series.observed_T, series.stamps)
+    return {**arrays, "fingerprints": np.array([series.fingerprint, check])}
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,7 @@ class KeptSeries:
         Raises:
             DataError: The copy is missing, or not what was kept.
         """
-        features_TF, targets_TK, observed_T, stamps = read_content(self.path)
-        fingerprint = fingerprint_of(features_TF, targets_TK, observed_T, stamps)
-        if fingerprint != self.fingerprint:
-            raise damaged(self.path, "its content has another fingerprint")
+        features_TF, targets_TK, observed_T, stamps = _read_content(self.path, self.fingerprint)
         return Series(
             features_TF=features_TF,
             targets_TK=targets_TK,
@@ -90,7 +89,7 @@ class KeptSeries:
             year=year_of(self.frequency, self.season),
             feature_names=self.feature_names,
             target_names=self.target_names,
-            fingerprint=fingerprint,
+            fingerprint=self.fingerprint,
         )
 
 
@@ -100,28 +99,25 @@ def check_copy(path: Path) -> None:
     Raises:
         DataError: It cannot be read, or its content is another.
     """
-    if fingerprint_of(*read_content(path)) != path.stem.partition("-")[0]:
-        raise damaged(path, "its content has another fingerprint")
+    _read_content(path, path.stem.partition("-")[0])
 
 
-def read_content(path: Path) -> tuple[Array, Array, Array, pd.DatetimeIndex | None]:
-    """Return features ``(T, F)``, targets ``(T, K)``, observed ``(T,)`` and stamps of a copy.
-
-    Raises:
-        DataError: It cannot be read.
-    """
+def _read_content(path: Path, fingerprint: str) -> tuple[Array, Array, Array, pd.DatetimeIndex | None]:
+    """Return features ``(T, F)``, targets ``(T, K)``, observed ``(T,)`` and stamps of a copy."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             features_TF, observed_T = arrays["features"], arrays["observed"]
             targets_TK = arrays.get("targets", features_TF)
+            fingerprints = arrays["fingerprints"].tolist()
             stamps = _stamps_of(arrays["stamps"], *arrays["clock"].tolist()) if "stamps" in arrays else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise damaged(path, str(error) or type(error).__name__) from None
+        raise _damaged(path, str(error) or type(error).__name__) from None
+    if fingerprints != [fingerprint, fingerprint_of(features_TF, targets_TK, observed_T, stamps)]:
+        raise _damaged(path, "its content has another fingerprint")
     return features_TF, targets_TK, observed_T, stamps
 
 
-def damaged(path: Path, reason: str) -> DataError:
-    """Return the error of a copy that is not what it should be."""
+def _damaged(path: Path, reason: str) -> DataError:
     mend = "Delete it; the next run on the same data keeps a new one."
     return DataError(f"the copy of the data {path} is damaged: {reason}.", key="data.snapshot", mend=mend)
 

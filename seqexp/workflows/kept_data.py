@@ -25,6 +25,8 @@ def plan_snapshot(spec: ExperimentSpec, dataset: Dataset) -> dict[str, str]:
     """
     if spec.data.snapshot == "reference":
         return {"kind": "reference", "reason": "data.snapshot=reference"}
+    if spec.data.is_examples and spec.data.path is None:
+        return {"kind": "reference", "reason": "its examples are generated from a seed"}
     n_values = len(dataset.series) * (dataset.inputs_TF.shape[1] + dataset.targets_TK.shape[1])
     if n_values > MOST_VALUES:
         return {"kind": "reference", "reason": f"it has {n_values:,} values, and copies have {MOST_VALUES:,} at most"}

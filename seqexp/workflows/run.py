@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqexp.data.dataset import Dataset, prepare_dataset
-from seqexp.data.series import read_series
+from seqexp.data.dataset import Dataset, prepare_dataset, read_data
 from seqexp.errors import SeqexpError
 from seqexp.evaluation.evaluate import flat_baselines, flat_metrics
 from seqexp.spec.experiment import ExperimentSpec
@@ -68,7 +67,7 @@ def run_experiment(
     with claim(runs, spec.name, run_key, on_wait=lambda: reporter.waiting(spec)):
         if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
             return RunResult(done, was_done=True)
-        with keeping_data(runs, plan_snapshot(spec, dataset), lambda: read_series(spec.data)):
+        with keeping_data(runs, plan_snapshot(spec, dataset), lambda: read_data(spec)):
             hear = listen(run_key) if listen else lambda history: None
             stored = _attempt(spec, dataset, run_key, runs, reporter, hear, on_killed or (lambda run: None))
     return RunResult(stored, was_done=False)

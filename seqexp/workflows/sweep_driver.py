@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seqexp.data.series import read_series
+from seqexp.data.dataset import read_data
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
@@ -63,7 +63,7 @@ class SweepDriver:
         self._points[number] = point
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
-            keep_data(self._project.runs, point.snapshot, lambda: read_series(point.spec.data))
+            keep_data(self._project.runs, point.snapshot, lambda: read_data(point.spec))
             task = RunTask(point.spec, point.fingerprint)
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from seqexp.data.columns import fingerprint_columns
+from seqexp.data.dataset import prepare_dataset, read_data
 from seqexp.data.series import Series, read_series
 from seqexp.data.snapshot import KeptSeries, as_arrays, check_copy, name_of
 from seqexp.errors import DataError
@@ -79,6 +80,20 @@ def test_the_same_numbers_in_another_type_are_another_copy(compose: Compose, tmp
     double = read_series(compose(*words).data)
     assert single.fingerprint == double.fingerprint
     assert name_of(single) == f"{name_of(double)}-float32"
+
+
+def test_a_copy_of_ready_windows_gives_the_very_same_dataset(compose: Compose, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "w.npz", x=rng.normal(size=(40, 5, 2)), y=rng.normal(size=(40, 3, 1)))
+    spec = compose("data=windows", "data.path=w.npz", "timesteps=5", "output_length=3", "data.targets=[y]")
+    kept = _kept(read_data(spec), tmp_path / "runs")
+    one, two = prepare_dataset(spec), prepare_dataset(spec, series=kept.read())
+    check_copy(kept.path)
+    assert one.bounds == two.bounds
+    assert one.inputs_TF.tobytes() == two.inputs_TF.tobytes()
+    assert one.fingerprints == two.fingerprints
+    assert one.series.fingerprint == two.series.fingerprint
+    assert all(np.array_equal(one.starts[split], two.starts[split]) for split in one.starts)
 
 
 @pytest.mark.parametrize("harm", ["truncated", "changed", "renamed", "deleted"])

@@ -66,6 +66,9 @@ def test_where_no_copy_is_kept_the_record_says_why(project: Project, monkeypatch
     monkeypatch.setattr(kept_data, "MOST_VALUES", 100)
     large = _run(project, "seed=1").stored.record
     assert large.data["snapshot"]["reason"] == "it has 400 values, and copies have 100 at most"
+    words = ["data=adding", "data.source.adding.examples=100", "training.epochs=1", "topology=many_to_one"]
+    made = request_run(project, project.compose_one([*words, "tracking=none"]))
+    assert made.stored.record.data["snapshot"]["reason"] == "its examples are generated from a seed"
     assert not list_snapshots(project.runs)
 
 
