@@ -73,9 +73,13 @@ def rerun(
     """
     from seqexp.workflows.project import open_project
 
+    project = open_project(workspace, config_dir)
+    if sweep is not None:
+        words = [*([run] if run else []), *(overrides or [])]
+        _rerun_sweep(project, sweep, words, data, tolerance, json=json)
+        return
     if run is None:
         raise ConfigError("rerun needs a run, or a sweep.", mend="seqexp list runs shows what there is.")
-    project = open_project(workspace, config_dir)
     _rerun_one(project, run, overrides or [], data, tolerance, json=json)
 
 
@@ -110,4 +114,38 @@ def _rerun_one(
     else:
         print_rerun(done)
     if not done.verdict.is_reproduced:
+        raise typer.Exit(1)
+
+
+def _rerun_sweep(
+    project: Project, sweep: str, overrides: Sequence[str], data: Data, tolerance: float, *, json: bool
+) -> None:
+    from seqexp.cli.bar import BarReporter
+    from seqexp.cli.reports import print_warnings
+    from seqexp.cli.screen import print_json, progress
+    from seqexp.cli.verdicts import print_rerun_sweep
+    from seqexp.workflows.recorded_data import DataChoice
+    from seqexp.workflows.rerun_sweep import RerunSweepResult, rerun_sweep
+
+    result = RerunSweepResult()
+    try:
+        rerun_sweep(
+            project,
+            sweep,
+            overrides,
+            data=DataChoice(data),
+            tolerance=tolerance,
+            reporter=BarReporter(),
+            result=result,
+        )
+    except Stopped as stopped:
+        stopped.told = result.as_values()
+        progress().print(f"So far: {result.total or 'no run was done'}.")
+        raise
+    print_warnings(result.sweep.outcomes)
+    if json:
+        print_json(result.as_values())
+    else:
+        print_rerun_sweep(result)
+    if not result.is_reproduced:
         raise typer.Exit(1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from seqexp.cli.reports import near
 from seqexp.cli.screen import make_table, results
 from seqexp.workflows.rerun import Rerun
+from seqexp.workflows.rerun_sweep import RerunSweepResult
 from seqexp.workflows.verdict import Change, Verdict
 
 _STYLES = {"bitwise": "green", "tolerance": "green", "drifted": "bold red", "failed": "bold red"}
@@ -22,10 +25,21 @@ def print_rerun(done: Rerun) -> None:
     console.print(verdict_line(done.verdict), soft_wrap=True)
     console.print()
     _print_figures(done)
-    print_notes(done.verdict)
+    print_notes([done.verdict])
     console.print(f"Run directory  {near(after.path)}", soft_wrap=True)
     if done.outcome.mlflow_run_id:
         console.print(f"MLflow run     {done.outcome.mlflow_run_id}", soft_wrap=True)
+
+
+def print_rerun_sweep(result: RerunSweepResult) -> None:
+    """Print a verdict for each run, what differs, each thing once, and the total."""
+    console = results()
+    for done in result.reruns:
+        line = Text(f"{done.before.path.name}  {done.before.record.title}: ")
+        console.print(line.append_text(verdict_line(done.verdict)), soft_wrap=True)
+    console.print()
+    print_notes([done.verdict for done in result.reruns])
+    console.print(Text(f"{result.total}, in {result.sweep.seconds:.0f} s."), soft_wrap=True)
 
 
 def verdict_line(verdict: Verdict) -> Text:
@@ -33,14 +47,15 @@ def verdict_line(verdict: Verdict) -> Text:
     return Text(verdict.text, style=_STYLES[verdict.outcome])
 
 
-def print_notes(verdict: Verdict) -> None:
-    """Print what differs, and what a reader has to know besides."""
+def print_notes(verdicts: Sequence[Verdict]) -> None:
+    """Print what differs, and what a reader has to know besides; of several runs each thing once."""
     console = results()
-    for found in verdict.differences:
-        console.print(Text(f"differs: {found.text}"), soft_wrap=True)
-    for note in verdict.notes:
-        console.print(Text(f"note: {note}"), soft_wrap=True)
-    if verdict.differences or verdict.notes:
+    lines = [f"differs: {found.text}" for verdict in verdicts for found in verdict.differences]
+    lines += [f"note: {note}" for verdict in verdicts for note in verdict.notes]
+    counts = Counter(lines)
+    for line, count in counts.items():
+        console.print(Text(line if len(verdicts) == 1 else f"{line} ({count} of {len(verdicts)} runs)"), soft_wrap=True)
+    if counts:
         console.print()
 
 

@@ -11,6 +11,7 @@ from seqexp.compose.origin import Origin, Setting
 from seqexp.errors import SeqexpError
 from seqexp.fingerprint import hash_values
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.again import FIRST, Again
 from seqexp.workflows.identity import program_key_of, run_key_of, title_of
 from seqexp.workflows.project import Project
 
@@ -27,6 +28,7 @@ class Point:
         run_key: The fingerprint of what affects its result, the content of the data among it.
         program_key: Shared by the runs that can share a compiled program.
         fingerprint: That of the content of the data.
+        again: Which run it repeats, if it repeats one.
         snapshot: The copy of the data that is to be kept, as the record will say it.
     """
 
@@ -35,6 +37,7 @@ class Point:
     run_key: str = ""
     program_key: str = ""
     fingerprint: str = ""
+    again: Again = FIRST
     snapshot: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seqexp.data.dataset import read_data
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
@@ -63,8 +62,8 @@ class SweepDriver:
         self._points[number] = point
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
-            keep_data(self._project.runs, point.snapshot, lambda: read_data(point.spec))
-            task = RunTask(point.spec, point.fingerprint)
+            keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
+            task = RunTask(point.spec, point.fingerprint, point.again.kept)
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)
         self._keep(number, found)
@@ -137,7 +136,8 @@ class SweepDriver:
     def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
         point = self._points[number]
         runs, begun = self._project.runs, self._begun[number]
-        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed))
+        rerun_of = point.again.rerun_of
+        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, rerun_of=rerun_of))
         self._reporter.ended(number, self._stored[number])
         if computed.status == "FAILED" and self._options.fail_fast and not stopping:
             raise Enough
