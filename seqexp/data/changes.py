@@ -57,7 +57,7 @@ def _columns(before: Series, after: Series, places: pd.Index, old_C: Array, new_
         yield f"{_rows(rows)} differ{'s' if rows == 1 else ''}: {', '.join(told)} ({_span(places[old_C[changed_C]])})"
     holes_C = before.observed_T[old_C] != after.observed_T[new_C]
     if holes_C.any():
-        yield f"{_rows(int(holes_C.sum()))} had a hole and now have none, or the other way round"
+        yield f"{_rows(int(holes_C.sum()))} changed between observed and filled"
     for word, names in (("new", new.keys() - old.keys()), ("gone", old.keys() - new.keys())):
         if names:
             yield f"column{'s' if len(names) > 1 else ''} {', '.join(sorted(names))} {word}"

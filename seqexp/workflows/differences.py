@@ -127,15 +127,15 @@ def _by_fingerprints(before: Mapping[str, Any], after: Mapping[str, Any]) -> str
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
     old, new = before.get("code", {}), after.get("code", {})
-    git = [_state(code) for code in (old, new)]
+    if not old:  # an older record holds the repository of the working directory alone, which may be another
+        folders = [environment.get("git", {}) for environment in (before, after)]
+        if folders[0] and _state(folders[0]) != _state(folders[1]):
+            yield Difference("code", f"the repository of the working directory changed: {_commits(*folders)}")
+        return
     # The files are the truth: a commit that touches none of them is another, and changes nothing.
-    can_matter = not old or old.get("files") != new.get("files")
-    if old and (can_matter or git[0] != git[1]):
+    can_matter = old.get("files") != new.get("files")
+    if can_matter or _state(old) != _state(new):
         yield Difference("code", f"the code of seqexp changed: {_of_code(old, new)}", can_matter)
-    folders = [_state(environment.get("git", {})) for environment in (before, after)]
-    if folders[0] != folders[1] and folders != git:
-        text = f"the working directory's repository: {_commits(before.get('git', {}), after.get('git', {}))}"
-        yield Difference("code", text, can_matter=not old)  # the record holds the whole spec
 
 
 def _state(git: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -165,7 +165,7 @@ def _commit(git: Mapping[str, Any]) -> str:
 
 def _versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
     if "versions" in before:
-        for name, old, new in _changed(before["versions"], after["versions"], "none"):
+        for name, old, new in _changed(before["versions"], after.get("versions", {}), "none"):
             yield Difference("versions", f"{name} {old} -> {new}", name not in _WITHOUT_EFFECT)
 
 

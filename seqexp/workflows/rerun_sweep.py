@@ -72,7 +72,7 @@ class RerunSweepResult:
         name: The sweep's.
         key: The key of the sweep that was repeated.
         reruns: One for each of its runs that finished and was repeated so far.
-        left_out: How many of its runs had not finished.
+        left_out: How many of its runs have no sound result: they did not finish, or are damaged.
         sweep: What came of the runs, as of those of any sweep.
     """
 
@@ -93,7 +93,7 @@ class RerunSweepResult:
         counts = Counter(done.verdict.outcome for done in self.reruns)
         total = len(self.reruns)
         told = [f"{counts[outcome]} of {total} {word}" for outcome, word in _WORDS.items() if counts[outcome]]
-        left_out = f"; {self.left_out} had not finished and were left out" if self.left_out else ""
+        left_out = f"; {self.left_out} left out, without a sound result" if self.left_out else ""
         return ", ".join(told) + left_out
 
     def as_values(self) -> dict[str, Any]:
