@@ -75,6 +75,9 @@ def rerun(
 
     project = open_project(workspace, config_dir)
     if sweep is not None:
+        if run is not None and "=" not in run:
+            message = f"a run ({run}) and a sweep ({sweep}) are asked for."
+            raise ConfigError(message, key="--sweep", mend="Name one of the two.")
         words = [*([run] if run else []), *(overrides or [])]
         _rerun_sweep(project, sweep, words, data, tolerance, json=json)
         return

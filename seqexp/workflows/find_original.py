@@ -86,7 +86,7 @@ def _readable(folders: list[Path]) -> Iterator[StoredRun]:
             except StoreError as error:
                 errors.append(error)
     if errors and not runs:
-        raise errors[0]
+        raise StoreError(errors[0].problems[0].message, mend="Choose another attempt, or run it again with --force.")
     yield from runs
 
 
