@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from seqexp.cli.again import rerun
 from seqexp.cli.look import check, explain, list_, show
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
@@ -33,6 +34,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(run)
 app.command()(sweep)
+app.command()(rerun)
 app.command()(compare)
 app.command()(predict)
 app.command()(ui)

@@ -68,7 +68,7 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
         rows = [(word.replace("_", " "), sentence) for word, sentence in record.diagnostics.items()]
         console.print(make_table(("worth a look", ""), rows, whole=1))
         console.print()
-    console.print(f"Run directory  {_near(outcome.stored.path)}", soft_wrap=True)
+    console.print(f"Run directory  {near(outcome.stored.path)}", soft_wrap=True)
     if outcome.mlflow_run_id:
         console.print(f"MLflow run     {outcome.mlflow_run_id}   (seqexp ui opens it)", soft_wrap=True)
 
@@ -248,6 +248,7 @@ def _cells(row: Row, select: str) -> tuple[str, ...]:
     return str(row.rank or ""), row.label, *values
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
+    """Return a path as short as it can be said: from the working directory, where it lies below it."""
     cwd = Path.cwd()
     return path.relative_to(cwd).as_posix() if path.is_relative_to(cwd) else str(path)

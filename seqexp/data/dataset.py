@@ -6,13 +6,14 @@ Axis letters: T steps, F features, K targets, W windows, N output steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from seqexp.data.examples import lay_out
+from seqexp.data.columns import fingerprint_columns
+from seqexp.data.examples import bounds_of_examples, lay_out
 from seqexp.data.folds import bounds_of_fold
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
@@ -48,6 +49,7 @@ class Dataset:
         starts: Split -> first input step of every window, shape ``(W,)``; ``calibration`` among them where intervals
             are wanted.
         refit_W: The same of the windows of a last training on train and validation together; None without.
+        fingerprints: Those of the parts of the series, see :func:`fingerprint_columns`.
     """
 
     series: Series
@@ -63,6 +65,7 @@ class Dataset:
     weights_T: Array | None
     starts: dict[str, Array]
     refit_W: Array | None = None
+    fingerprints: dict[str, Any] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds:
@@ -106,20 +109,33 @@ def task_key(dataset: Dataset) -> str:
     return content.hexdigest()[:KEY_LENGTH]
 
 
-def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Dataset:
+def read_data(spec: ExperimentSpec, *, change: Change | None = None) -> Series:
+    """Read the series of an experiment, or its examples as one.
+
+    Raises:
+        DataError: The data are not as the spec says.
+    """
+    if spec.data.is_examples:
+        return lay_out(spec.data, _shape_of(spec))
+    return read_series(spec.data, change=change)
+
+
+def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, change: Change | None = None) -> Dataset:
     """Read, split, scale and window the data of an experiment.
 
     Splits come first; scalers see the training rows only, and of these only values that were observed.
 
     Args:
         spec: The experiment.
+        series: Its series, if that was read before.
         change: Changes the table before anything else is done with it: how it is shown that nothing leaks.
 
     Raises:
         DataError: The data are not as the spec says, or a split is too short for one window.
     """
-    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
-    series, splits = _read(spec, shape, change)
+    shape = _shape_of(spec)
+    series = read_data(spec, change=change) if series is None else series
+    splits = _split(spec, series, shape)
     _check_season(spec, splits)
     train = _rows([bounds.train for bounds in splits])
     observed_TK = series.known_TK[train]
@@ -160,21 +176,24 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
         refit_W=_refit_windows(spec, series, splits, shape, holes) if spec.training.refit else None,
+        fingerprints=fingerprint_columns(series),
     )
 
 
-def _read(spec: ExperimentSpec, shape: WindowShape, change: Change | None) -> tuple[Series, tuple[Bounds, ...]]:
-    """Return the data of an experiment, and the splits of each series."""
+def _shape_of(spec: ExperimentSpec) -> WindowShape:
+    return WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
+
+
+def _split(spec: ExperimentSpec, series: Series, shape: WindowShape) -> tuple[Bounds, ...]:
+    """Return the splits of each series."""
     if spec.data.is_examples:
-        series, whole = lay_out(spec.data, shape)
-        splits: tuple[Bounds, ...] = (whole,)
+        splits: tuple[Bounds, ...] = (bounds_of_examples(spec.data, shape, len(series)),)
     else:
-        series = read_series(spec.data, change=change)
-        splits = tuple(_split(spec, series, part) for part in series.parts)
+        splits = tuple(_split_part(spec, series, part) for part in series.parts)
         splits = tuple(bounds_of_fold(bounds, spec.evaluation, shape) for bounds in splits)
     if (conformal := spec.evaluation.conformal) is not None:
         splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
-    return series, splits
+    return splits
 
 
 def _check_season(spec: ExperimentSpec, splits: Sequence[Bounds]) -> None:
@@ -184,7 +203,7 @@ def _check_season(spec: ExperimentSpec, splits: Sequence[Bounds]) -> None:
         raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
 
 
-def _split(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:
+def _split_part(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:
     stamps = None if series.stamps is None else series.stamps[part.start : part.stop]
     try:
         return split_bounds(spec.data.split, part.stop - part.start, stamps).moved(part.start)

@@ -27,7 +27,7 @@ from seqexp.workflows.pooling import fold_of
 from seqexp.workflows.project import Project
 from seqexp.workflows.shared_origins import steps_between
 
-_UNTOLD = ("tracking", "execution", "name", "data.path")
+_UNTOLD = ("tracking", "execution", "name", "data.path", "data.snapshot")
 CHANCE = 0.05
 Folds = dict[int | None, StoredRun]  # by the number of the fold; None: the run has no fold of its own
 Losses = Callable[[StoredRun, StoredRun], tuple[Any, Any]]  # the errors of two runs at each origin that both have

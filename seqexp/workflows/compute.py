@@ -24,6 +24,7 @@ from seqexp.store.environment import describe_environment
 from seqexp.store.record import Status
 from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
 from seqexp.workflows.identity import title_of
+from seqexp.workflows.kept_data import plan_snapshot
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
 if TYPE_CHECKING:
@@ -77,7 +78,11 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "baselines": flat_baselines(progress.scores),
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
-            "data": _describe_data(dataset, progress.radius) | _describe_folds(spec, dataset),
+            "data": {
+                **_describe_data(dataset, progress.radius),
+                **_describe_folds(spec, dataset),
+                "snapshot": plan_snapshot(spec, dataset),
+            },
             "timings": progress.timings,
             "environment": describe_environment(),
         }
@@ -156,6 +161,7 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
     stamps = series.stamps
     return {
         "fingerprint": series.fingerprint,
+        **dataset.fingerprints,
         "task": task_key(dataset),
         "steps": len(series),
         "first": str(stamps.min()) if stamps is not None else None,
@@ -166,6 +172,7 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
         "targets": list(series.target_names),
         "bounds": {split: _hull(dataset.stretches(split)) for split in dataset.starts},
         "series": [part.name for part in series.several],
+        "rows_of_series": [[part.start, part.stop] for part in series.several],
         "windows": {split: len(starts_W) for split, starts_W in dataset.starts.items()},
         "feature_scaler": dataset.feature_scaler.as_values(),
         "target_scaler": dataset.target_scaler.as_values(),

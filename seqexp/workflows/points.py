@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqexp.compose.composer import Composed, ContractBroken
@@ -12,6 +12,7 @@ from seqexp.errors import SeqexpError
 from seqexp.fingerprint import hash_values
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import FOLD
+from seqexp.workflows.again import FIRST, Again
 from seqexp.workflows.identity import program_key_of, run_key_of, title_of
 from seqexp.workflows.project import Project
 
@@ -28,6 +29,8 @@ class Point:
         run_key: The fingerprint of what affects its result, the content of the data among it.
         program_key: Shared by the runs that can share a compiled program.
         fingerprint: That of the content of the data.
+        again: Which run it repeats, if it repeats one.
+        snapshot: The copy of the data that is to be kept, as the record will say it.
     """
 
     label: str
@@ -35,6 +38,8 @@ class Point:
     run_key: str = ""
     program_key: str = ""
     fingerprint: str = ""
+    again: Again = FIRST
+    snapshot: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spec(self) -> ExperimentSpec:
@@ -69,7 +74,7 @@ class PointMaker:
     def __init__(self, project: Project, below: Sequence[Setting], above: Sequence[Setting]) -> None:
         """Take what all points have in common: settings that an axis wins over, and settings that win over it."""
         self._project, self._below, self._above = project, below, above
-        self._data: dict[str, tuple[str, int]] = {}
+        self._data: dict[str, tuple[str, int, Mapping[str, str]]] = {}
 
     def make_all(self, values: dict[str, Any]) -> list[Point | LeftOut]:
         """Compose what values stand for: a point, or of a backtest one for each of its folds.
@@ -108,6 +113,7 @@ class PointMaker:
             DataError: They do not.
         """
         from seqexp.data.dataset import prepare_dataset
+        from seqexp.workflows.kept_data import plan_snapshot
 
         spec = point.spec
         tree = spec.as_tree()
@@ -118,13 +124,14 @@ class PointMaker:
         if identity not in self._data:
             try:
                 with point.composed.explained():
-                    series = prepare_dataset(spec).series
+                    dataset = prepare_dataset(spec)
             except SeqexpError as error:
                 raise _at_point(error, point.label) from None
-            self._data[identity] = series.fingerprint, len(series)
-        fingerprint, rows = self._data[identity]
+            series = dataset.series
+            self._data[identity] = series.fingerprint, len(series), plan_snapshot(spec, dataset)
+        fingerprint, rows, kept = self._data[identity]
         run_key, program_key = run_key_of(spec, fingerprint), program_key_of(spec, rows)
-        return replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint)
+        return replace(point, run_key=run_key, program_key=program_key, fingerprint=fingerprint, snapshot=kept)
 
 
 def _short(value: Any) -> str:

@@ -65,6 +65,14 @@ class Project:
         Raises:
             ConfigError: An override has several values, which is a sweep.
         """
+        return self.compose(self.request_one(overrides))
+
+    def request_one(self, overrides: Sequence[str]) -> list[Setting]:
+        """Read the overrides of one experiment.
+
+        Raises:
+            ConfigError: An override has several values, which is a sweep.
+        """
         request = self.request(overrides)
         if request.axes:
             mend = "Use seqexp sweep for several values."
@@ -73,7 +81,7 @@ class Project:
                 for key, axis in request.axes.items()
             ]
             raise ConfigError(problems)
-        return self.compose(request.settings)
+        return request.settings
 
 
 def open_project(workspace: str | Path | None = None, config_dir: str | Path | None = None) -> Project:

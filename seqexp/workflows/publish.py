@@ -140,6 +140,8 @@ def _projection(
     extra = _description(spec)
     if "task" in record.data:
         extra["task"] = record.data["task"]  # runs compare where it is the same
+    if record.rerun_of:
+        extra["rerun_of"] = record.rerun_of
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if "engine" in record.fit:
