@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.measure import Measurement
 from rich.text import Text
 
+from seqexp.cli.fold_table import print_folds
 from seqexp.cli.screen import amount, make_table, number, progress, results, share
 from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
@@ -62,6 +63,7 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
     for block in build_leaderboard([outcome.stored]):
         print_block(block)
         console.print()
+        print_folds(block)
     if record.diagnostics:
         rows = [(word.replace("_", " "), sentence) for word, sentence in record.diagnostics.items()]
         console.print(make_table(("worth a look", ""), rows, whole=1))
@@ -78,6 +80,7 @@ def print_sweep(result: SweepResult) -> None:
     for block in blocks:
         print_block(block)
         console.print()
+        print_folds(block)
     _print_signs(result)
     _print_left_out(result.skipped)
     failed = [(outcome.title, outcome.stored.record.error) for outcome in result.failed]
@@ -166,7 +169,11 @@ def _print_signs(result: SweepResult) -> None:
 
 def _order(blocks: Sequence[Block]) -> str:
     ranked = next((block for block in blocks if block.best), None)
-    return f"Ordered by validation {_kind(ranked)}." if ranked else "Without a validation split nothing is ranked."
+    if ranked:
+        return f"Ordered by validation {_kind(ranked)}."
+    if any(row.run and not row.is_complete for block in blocks for row in block.rows):
+        return "Nothing is ranked: every row lacks a fold."
+    return "Without a validation split nothing is ranked."
 
 
 def _kind(block: Block) -> str:

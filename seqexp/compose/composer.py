@@ -151,6 +151,9 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
             n_features = 1
     n_features += _count_added(data, features if isinstance(features, (list, str)) else targets)
     head, quantiles = (get_value(tree, f"topology.{key}") for key in ("head", "quantiles"))
+    if quantiles is not None and head in (None, "point"):
+        mend = "Set topology.head=quantiles or topology.head=gaussian, or leave them out."
+        problems.append(Problem("a point has no quantiles.", "topology.quantiles", mend))
     levels = quantiles if isinstance(quantiles, list) else DEFAULT_QUANTILES
     n_outputs = n_targets * outputs_per_target(head, levels)
     _set_fitting(tree, origins, "training.loss", fitting_loss(head, list(levels)), "topology.head")
@@ -195,13 +198,12 @@ def _move_past(data: dict[str, Any], origins: Origins) -> list[Problem]:
 
 def _count_added(data: dict[str, Any], features: Any) -> int:
     """Count the columns that are read besides the features: what is known ahead. What is wrong is reported later."""
-    future, calendar = (
-        [value] if isinstance(value, str) else value for value in (data.get("future"), data.get("calendar"))
-    )
+    values = [data.get(key) or [] for key in ("static", "future", "calendar")]
+    static, future, calendar = ([value] if isinstance(value, str) else value for value in values)
     known = [features] if isinstance(features, str) else features
-    is_there = [name for name in future or [] if features == "all" or (isinstance(known, list) and name in known)]
-    words = [word for word in calendar or [] if isinstance(word, str)]
-    return len(future or []) - len(is_there) + len(calendar_columns(words))
+    added = dict.fromkeys(name for name in [*static, *future] if isinstance(name, str))
+    new = [name for name in added if features != "all" and not (isinstance(known, list) and name in known)]
+    return len(new) + len(calendar_columns([word for word in calendar if isinstance(word, str)]))
 
 
 def _keep_contract(tree: Tree, origins: Origins) -> list[Problem]:

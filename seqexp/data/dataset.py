@@ -14,9 +14,10 @@ import numpy as np
 
 from seqexp.data.columns import fingerprint_columns
 from seqexp.data.examples import bounds_of_examples, lay_out
+from seqexp.data.folds import bounds_of_fold
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
-from seqexp.data.series import Change, Series, read_series
+from seqexp.data.series import Change, Part, Series, read_series
 from seqexp.data.splits import SPLITS, Bounds, split_bounds
 from seqexp.data.transform import Transform, check_positive, make_transform
 from seqexp.data.windows import WindowShape, gather
@@ -35,7 +36,7 @@ class Dataset:
 
     Attributes:
         series: The series in source units, without its features.
-        bounds: Where each split lies.
+        splits: Where each split lies, of each series.
         shape: The form of the windows.
         feature_scaler: Fitted on the training split.
         target_scaler: Fitted on the training split, on transformed targets.
@@ -52,7 +53,7 @@ class Dataset:
     """
 
     series: Series
-    bounds: Bounds
+    splits: tuple[Bounds, ...]
     shape: WindowShape
     feature_scaler: Scaler
     target_scaler: Scaler
@@ -65,6 +66,16 @@ class Dataset:
     starts: dict[str, Array]
     refit_W: Array | None = None
     fingerprints: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Where each split of the one series lies."""
+        (bounds,) = self.splits
+        return bounds
+
+    def stretches(self, split: str) -> list[tuple[int, int]]:
+        """Return where a split lies in each series."""
+        return [bounds.of(split) for bounds in self.splits]
 
     def true_WNK(self, split: str) -> Array:
         """Return the targets of a split in source units, NaN where a target was filled."""
@@ -92,8 +103,9 @@ def task_key(dataset: Dataset) -> str:
     content = sha256(repr((dataset.series.target_names, shape.output_length, lead)).encode())
     for split in ("validation", "test"):
         content.update(np.ascontiguousarray(dataset.target_starts(split)).data)
-        values_TK = dataset.series.known_TK[slice(*dataset.bounds.of(split))]
-        content.update(np.ascontiguousarray(values_TK, np.float64).data)
+        for stretch in dataset.stretches(split):
+            values_TK = dataset.series.known_TK[slice(*stretch)]
+            content.update(np.ascontiguousarray(values_TK, np.float64).data)
     return content.hexdigest()[:KEY_LENGTH]
 
 
@@ -123,33 +135,27 @@ def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, chang
     """
     shape = _shape_of(spec)
     series = read_data(spec, change=change) if series is None else series
-    if spec.data.is_examples:
-        bounds = bounds_of_examples(spec.data, shape, len(series))
-    else:
-        bounds = split_bounds(spec.data.split, len(series), series.stamps)
-    conformal = spec.evaluation.conformal
-    if conformal is not None:
-        bounds = bounds.with_calibration(conformal.share)
-    train = slice(*bounds.train)
+    splits = _splits(spec, series, shape)
+    _check_season(spec, splits)
+    train = _rows([bounds.train for bounds in splits])
     observed_TK = series.known_TK[train]
-    if spec.data.season is not None and spec.data.season >= bounds.size("train"):
-        message = f"a season of {spec.data.season} steps does not fit into the {bounds.size('train')} training steps."
-        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
     if np.isnan(observed_TK).all(axis=0).any():
         raise DataError("a target has no value in the training split.", key="data.split.train")
     transform = _transform_of(spec, series)
     features_TF, targets_TK = series.features_TF, series.targets_TK
     if transform.steps:
-        targets_TK = transform.apply(targets_TK)
+        each = [transform.apply(targets_TK[part.start : part.stop]) for part in series.parts]
+        targets_TK = np.concatenate(each)
         features_TF = _with_targets(series, targets_TK)
     feature_scaler = fit_scaler(spec.data.scaler, _known(features_TF[train]))
-    observed_T1 = series.observed_T[:, None]
     unit_scaler = target_scaler = fit_scaler(spec.data.scaler, observed_TK)
     if transform.steps:
-        target_scaler = fit_scaler(spec.data.scaler, np.where(observed_T1, targets_TK, np.nan)[train])
+        transformed_TK = np.where(series.observed_T[:, None], targets_TK, np.nan)
+        target_scaler = fit_scaler(spec.data.scaler, transformed_TK[train])
     ahead = tuple(series.feature_names.index(name) for name in spec.known_ahead)
     holes = Holes(_holes(features_TF), _holes(targets_TK), _holes(features_TF[:, ahead]) if ahead else None)
-    starts = {split: place_windows(spec, series, bounds, shape, split, holes) for split in _splits(spec)}
+    names = (*SPLITS, "calibration") if spec.evaluation.conformal else SPLITS
+    starts = {split: place_windows(spec, series, splits, shape, split, holes) for split in names}
     inputs_TF = _scaled(feature_scaler, features_TF, series.feature_names, "data.features")
     if features_TF is targets_TK and feature_scaler.as_values() == target_scaler.as_values():
         scaled_TK = inputs_TF
@@ -158,7 +164,7 @@ def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, chang
     filled = not series.observed_T.all() and spec.data.missing != "drop"
     return Dataset(
         series=series.without_features(),
-        bounds=bounds,
+        splits=splits,
         shape=shape,
         feature_scaler=feature_scaler,
         target_scaler=target_scaler,
@@ -169,7 +175,7 @@ def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, chang
         ahead=ahead,
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
-        refit_W=_refit_windows(spec, series, bounds, shape, holes) if spec.training.refit else None,
+        refit_W=_refit_windows(spec, series, splits, shape, holes) if spec.training.refit else None,
         fingerprints=fingerprint_columns(series),
     )
 
@@ -178,13 +184,48 @@ def _shape_of(spec: ExperimentSpec) -> WindowShape:
     return WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
 
 
-def _refit_windows(spec: ExperimentSpec, series: Series, bounds: Bounds, shape: WindowShape, holes: Holes) -> Array:
-    both = replace(bounds, train=(bounds.train[0], bounds.validation[1]))
+def _splits(spec: ExperimentSpec, series: Series, shape: WindowShape) -> tuple[Bounds, ...]:
+    """Return the splits of each series."""
+    if spec.data.is_examples:
+        splits: tuple[Bounds, ...] = (bounds_of_examples(spec.data, shape, len(series)),)
+    else:
+        splits = tuple(_split(spec, series, part) for part in series.parts)
+        splits = tuple(bounds_of_fold(bounds, spec.evaluation, shape) for bounds in splits)
+    if (conformal := spec.evaluation.conformal) is not None:
+        splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
+    return splits
+
+
+def _check_season(spec: ExperimentSpec, splits: Sequence[Bounds]) -> None:
+    shortest = min(bounds.size("train") for bounds in splits)
+    if spec.data.season is not None and spec.data.season >= shortest:
+        message = f"a season of {spec.data.season} steps does not fit into the {shortest} training steps."
+        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
+
+
+def _split(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:
+    stamps = None if series.stamps is None else series.stamps[part.start : part.stop]
+    try:
+        return split_bounds(spec.data.split, part.stop - part.start, stamps).moved(part.start)
+    except DataError as error:
+        if not part.name:
+            raise
+        named = [replace(problem, message=f"series {part.name}: {problem.message}") for problem in error.problems]
+        raise DataError(named) from None
+
+
+def _rows(stretches: Sequence[tuple[int, int]]) -> Any:
+    """Return what picks the rows of stretches: a slice of one, which copies nothing."""
+    if len(stretches) == 1:
+        return slice(*stretches[0])
+    return np.concatenate([np.arange(*stretch) for stretch in stretches])
+
+
+def _refit_windows(
+    spec: ExperimentSpec, series: Series, splits: Sequence[Bounds], shape: WindowShape, holes: Holes
+) -> Array:
+    both = [replace(bounds, train=(bounds.train[0], bounds.validation[1])) for bounds in splits]
     return place_windows(spec, series, both, shape, "train", holes)
-
-
-def _splits(spec: ExperimentSpec) -> tuple[str, ...]:
-    return (*SPLITS, "calibration") if spec.evaluation.conformal else SPLITS
 
 
 def _transform_of(spec: ExperimentSpec, series: Series) -> Transform:

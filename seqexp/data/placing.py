@@ -5,6 +5,7 @@ Axis letters: T steps, W windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,37 +32,54 @@ class Holes:
 
 
 def place_windows(
-    spec: ExperimentSpec, series: Series, bounds: Bounds, shape: WindowShape, split: str, holes: Holes
+    spec: ExperimentSpec, series: Series, bounds: Sequence[Bounds], shape: WindowShape, split: str, holes: Holes
 ) -> Array:
     """Return the first input step of every window of a split: at its origins, and without those that touch a hole.
+
+    Args:
+        spec: The experiment.
+        series: Its data, one series or several end to end.
+        bounds: The splits of each.
+        shape: The form of the windows.
+        split: Which windows.
+        holes: What none of them may touch.
 
     Raises:
         DataError: There is none, or a time of the day is asked for where there are no stamps.
     """
     if spec.data.is_examples:
-        return _place_examples(spec, bounds.of(split), shape, split)
-    if split == "train":
-        found_W = window_starts(shape, bounds.of(split), spec.training.stride)
-    else:
-        origins = spec.evaluation.origins
-        found_W = window_starts(shape, bounds.of(split))
-        if origins.at is not None and len(found_W):
-            found_W = issued_at(found_W, shape, origins.at, _stamps(series))
-            if not len(found_W):
-                message = f"no step of the {split} split from which a forecast can start lies at {origins.at}."
-                raise DataError(message, key="evaluation.origins.at", mend="Look at the stamps of the series.")
-        found_W = every_nth_step(found_W, origins.every)
+        return _place_examples(spec, bounds[0].of(split), shape, split)
+    found = [
+        _origins_of(spec, series, each.of(split), shape, split, part.start)
+        for part, each in zip(series.parts, bounds, strict=True)
+    ]
+    found_W = np.concatenate(found)
+    if split != "train" and spec.evaluation.origins.at is not None and not len(found_W):
+        message = f"no step of the {split} split from which a forecast can start lies at {spec.evaluation.origins.at}."
+        raise DataError(message, key="evaluation.origins.at", mend="Look at the stamps of the series.")
     targets_T = holes.targets_T if holes.ahead_T is None else holes.targets_T | holes.ahead_T
     kept_W = without_holes(found_W, shape, holes.inputs_T, targets_T)
     _check_enough(spec, bounds, split, len(found_W), len(kept_W))
     conformal = spec.evaluation.conformal
     if split == "calibration" and conformal is not None and len(kept_W) < conformal.least_windows:
-        message = (
-            f"an interval of level {conformal.level:g} needs {conformal.least_windows} windows to be calibrated on"
-        )
+        needed = conformal.least_windows
+        message = f"an interval of level {conformal.level:g} needs {needed} windows to be calibrated on"
         mend = "Lower evaluation.conformal.level, raise its share, or give data.split.validation more rows."
         raise DataError(f"{message}, and there are {len(kept_W)}.", key="evaluation.conformal", mend=mend)
     return kept_W
+
+
+def _origins_of(
+    spec: ExperimentSpec, series: Series, bounds: tuple[int, int], shape: WindowShape, split: str, begin: int
+) -> Array:
+    """Return the first input step of every window of one series whose forecast is issued at an origin."""
+    if split == "train":
+        return window_starts(shape, bounds, spec.training.stride, begin)
+    origins = spec.evaluation.origins
+    found_W = window_starts(shape, bounds, 1, begin)
+    if origins.at is not None and len(found_W):
+        found_W = issued_at(found_W, shape, origins.at, _stamps(series))
+    return every_nth_step(found_W, origins.every)
 
 
 def _place_examples(spec: ExperimentSpec, bounds: tuple[int, int], shape: WindowShape, split: str) -> Array:
@@ -80,7 +98,7 @@ def _stamps(series: Series) -> pd.DatetimeIndex:
     return series.stamps
 
 
-def _check_enough(spec: ExperimentSpec, bounds: Bounds, split: str, found: int, kept: int) -> None:
+def _check_enough(spec: ExperimentSpec, bounds: Sequence[Bounds], split: str, found: int, kept: int) -> None:
     if kept or (split == "validation" and spec.data.split.validation == 0):
         return
     lengths = f"timesteps={spec.timesteps} and output_length={spec.output_length}"
@@ -88,7 +106,7 @@ def _check_enough(spec: ExperimentSpec, bounds: Bounds, split: str, found: int, 
     if found:
         message = f"every one of the {found} windows of the {split} split touches a hole ({lengths})."
         raise DataError(message, key=key, mend="Set data.missing=forward_fill, or shorten the windows.")
-    start, stop = bounds.of(split)
+    start, stop = max((each.of(split) for each in bounds), key=lambda stretch: stretch[1] - stretch[0])
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
     needed = shape.output_length + max(shape.offset - start, 0)  # the input may reach back into the split before
     message = f"{lengths} need at least {needed} steps, but the {split} split of {spec.data.name} has {stop - start}."

@@ -5,7 +5,7 @@ Axis letters: T steps, F features, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -26,8 +26,17 @@ _BLOCK = 65_536  # steps that are worked on at once where a whole copy is not wa
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several series that stand end to end: its name, its first step and the one after its last."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
 class Series:
-    """A series in source units.
+    """A series in source units, or several that stand end to end.
 
     Attributes:
         features_TF: What the model may read; NaN in holes (only with ``missing: drop``). float32 where every column of
@@ -41,6 +50,7 @@ class Series:
         feature_names: F names; columns that are known ahead and those of the calendar come last.
         target_names: K names.
         fingerprint: sha256 of the content; the same data under another path has the same.
+        several: The series that stand end to end; empty where there is one.
     """
 
     features_TF: Array
@@ -53,9 +63,15 @@ class Series:
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     fingerprint: str
+    several: tuple[Part, ...] = ()
 
     def __len__(self) -> int:
         return len(self.observed_T)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The series that it holds, one or several."""
+        return self.several or (Part("", 0, len(self)),)
 
     @property
     def known_TK(self) -> Array:
@@ -93,6 +109,62 @@ def _read(spec: DataSpec, inputs_only: bool, change: Change | None) -> Series:
         table = _cut(table, spec.rows[0], spec.rows[1], label)
     if change is not None:
         table = change(table)
+    if spec.series is not None:
+        named = [
+            (name, _one(rows, spec, inputs_only, f"{label}, series {name}"))
+            for name, rows in _apart(table, spec, label)
+        ]
+        return _join(named)
+    return _one(table, spec, inputs_only, label)
+
+
+def _apart(table: pd.DataFrame, spec: DataSpec, label: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Part a table into its series, in the order in which they first appear."""
+    if spec.series not in table.columns:
+        mend = suggest(str(spec.series), map(str, table.columns))
+        raise DataError(f"{label} has no column {spec.series!r}.", key="data.series", mend=mend)
+    if table[spec.series].isna().any():
+        raise DataError(f"{label} has rows without a value in {spec.series!r}.", key="data.series")
+    for key, rows in table.groupby(spec.series, sort=False):
+        name = str(key)
+        for column in spec.static:
+            if column in rows.columns and rows[column].nunique(dropna=False) > 1:
+                message = f"the column {column!r} of {label} changes within the series {name}."
+                raise DataError(message, key="data.static", mend="Name it in data.features.")
+        yield name, rows
+
+
+def _join(named: Sequence[tuple[str, Series]]) -> Series:
+    """Put series end to end."""
+    first = named[0][1]
+    parts: list[Part] = []
+    content = sha256()
+    for name, series in named:
+        if series.frequency != first.frequency:
+            message = f"the series {name} has the frequency {series.frequency}, and {named[0][0]} {first.frequency}."
+            raise DataError(message, key="data.series", mend="Set data.frequency, or run them apart.")
+        start = parts[-1].stop if parts else 0
+        parts.append(Part(name, start, start + len(series)))
+        content.update(f"{name} {series.fingerprint}".encode())
+    all_of = [series for _, series in named]
+    features_TF = np.concatenate([series.features_TF for series in all_of])
+    alike = first.feature_names == first.target_names
+    stamps = None
+    if first.stamps is not None:
+        more = [series.stamps for series in all_of[1:] if series.stamps is not None]
+        stamps = pd.DatetimeIndex(first.stamps.append(more))
+    return replace(
+        first,
+        features_TF=features_TF,
+        targets_TK=features_TF if alike else np.concatenate([series.targets_TK for series in all_of]),
+        observed_T=np.concatenate([series.observed_T for series in all_of]),
+        stamps=stamps,
+        fingerprint=content.hexdigest(),
+        several=tuple(parts),
+    )
+
+
+def _one(table: pd.DataFrame, spec: DataSpec, inputs_only: bool, label: str) -> Series:
     features = feature_names(spec)
     targets = () if inputs_only else spec.targets
     keys = dict.fromkeys(targets, "data.targets")
@@ -128,7 +200,8 @@ def feature_names(spec: DataSpec) -> tuple[str, ...]:
         chosen = tuple(numeric_columns(spec))
     else:
         chosen = (features,) if isinstance(features, str) else features
-    return (*(name for name in chosen if name not in spec.future), *spec.future)
+    added = dict.fromkeys([*spec.static, *spec.future])
+    return (*(name for name in chosen if name not in added), *added)
 
 
 def _numbers(table: pd.DataFrame, keys: dict[str, str], spec: DataSpec, label: str) -> pd.DataFrame:

@@ -30,6 +30,10 @@ class Bounds:
         cut = stop - round(share * (stop - start))
         return replace(self, validation=(start, cut), calibration=(cut, stop))
 
+    def moved(self, steps: int) -> Bounds:
+        """Return the same splits counted from so many steps earlier: those of a series that stands behind others."""
+        return Bounds(**{name: (self.of(name)[0] + steps, self.of(name)[1] + steps) for name in SPLITS})
+
     def of(self, split: str) -> tuple[int, int]:
         """Return the bounds of a split by its name."""
         bounds: tuple[int, int] = getattr(self, split)

@@ -66,10 +66,10 @@ def place_of(spec: DataSpec, row: object) -> str:
 
 
 def numeric_columns(spec: DataSpec) -> list[str]:
-    """Return the columns that ``features: all`` means: every numeric one but the time."""
+    """Return the columns that ``features: all`` means: every numeric one but the time and what names the series."""
     table = read_table(spec)
     numeric = [str(name) for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
-    return [name for name in numeric if name != spec.time]
+    return [name for name in numeric if name not in (spec.time, spec.series)]
 
 
 def generate_sine(source: SineSource) -> pd.DataFrame:

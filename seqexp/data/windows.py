@@ -36,17 +36,17 @@ class WindowShape:
         return cls(timesteps, output_length, target_offset(alignment, timesteps, output_length, lead))
 
 
-def window_starts(shape: WindowShape, bounds: tuple[int, int], stride: int = 1) -> Array:
+def window_starts(shape: WindowShape, bounds: tuple[int, int], stride: int = 1, begin: int = 0) -> Array:
     """Return the first input step of every window whose targets all lie inside the bounds.
 
-    The input may reach back before the bounds, never before the series and never past the last target's step. So a
-    split of n steps with enough history before it has ``n - N + 1`` windows at stride 1, whatever T is.
+    The input may reach back before the bounds, never before the ``begin`` of the series or past the last target's step.
+    So a split of n steps with enough history before it has ``n - N + 1`` windows at stride 1, whatever T is.
 
     >>> window_starts(WindowShape.of(3, 2, "future"), (5, 10)).tolist()
     [2, 3, 4, 5]
     """
     start, stop = bounds
-    first = max(start - shape.offset, 0)
+    first = max(start - shape.offset, begin)
     last = stop - shape.output_length - shape.offset
     return np.arange(first, last + 1, stride, dtype=np.int64)
 

@@ -39,7 +39,7 @@ def naive_forecasts(history: History, first_W: Array) -> dict[str, Array]:
 @BASELINES.register("persistence")
 def persistence(history: History, first_W: Array) -> Array | None:
     """Repeat the last known value."""
-    return history.values_at(history.known_WN(first_W))
+    return history.values_at(history.known_WN(first_W), first_W)
 
 
 @BASELINES.register("seasonal_naive")
@@ -67,12 +67,14 @@ def period_before(history: History, first_W: Array) -> Array | None:
 def drift(history: History, first_W: Array) -> Array | None:
     """Go on along the line from the first observed value to the last known one."""
     known_WN, target_WN = history.known_WN(first_W), history.target_WN(first_W)
-    last_WNK = history.values_at(known_WN)
-    start_K = (~np.isnan(history.filled_TK)).argmax(axis=0)
-    if last_WNK is None or known_WN.min() <= start_K.max():
+    last_WNK = history.values_at(known_WN, first_W)
+    parts = np.split(~np.isnan(history.filled_TK), history.begins[1:])
+    start_PK = np.stack([begin + part.argmax(axis=0) for begin, part in zip(history.begins, parts, strict=True)])
+    start_WK = start_PK[np.searchsorted(np.asarray(history.begins), first_W, side="right") - 1]
+    if last_WNK is None or (known_WN[..., None] <= start_WK[:, None]).any():
         return None
-    first_K = history.filled_TK[start_K, np.arange(len(start_K))]
-    slope_WNK = (last_WNK - first_K) / (known_WN[..., None] - start_K)
+    first_WK = history.filled_TK[start_WK, np.arange(start_WK.shape[1])]
+    slope_WNK = (last_WNK - first_WK[:, None]) / (known_WN[..., None] - start_WK[:, None])
     forecast_WNK: Array = last_WNK + (target_WN - known_WN)[..., None] * slope_WNK
     return forecast_WNK
 
@@ -81,11 +83,9 @@ def drift(history: History, first_W: Array) -> Array | None:
 def mean(history: History, first_W: Array) -> Array | None:
     """Repeat the mean of everything observed so far."""
     known_WN = history.known_WN(first_W)
-    if history.values_at(known_WN) is None:
+    if history.values_at(known_WN, first_W) is None:
         return None
-    is_known_TK = ~np.isnan(history.targets_TK)
-    sums_TK = np.cumsum(np.where(is_known_TK, history.targets_TK, 0.0), axis=0, dtype=np.float64)
-    means_WNK: Array = sums_TK[known_WN] / np.cumsum(is_known_TK, axis=0)[known_WN]
+    means_WNK: Array = history.by_series(_running_mean, history.targets_TK)[known_WN]
     return means_WNK
 
 
@@ -95,8 +95,16 @@ def linear(history: History, first_W: Array) -> Array | None:
     return forecast_linearly(history, first_W)
 
 
+def _running_mean(values_TK: Array) -> Array:
+    is_known_TK = ~np.isnan(values_TK)
+    sums_TK = np.cumsum(np.where(is_known_TK, values_TK, 0.0), axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        means_TK: Array = sums_TK / np.cumsum(is_known_TK, axis=0)
+    return means_TK
+
+
 def _back(history: History, first_W: Array, lag: int) -> Array | None:
     """Repeat the value of as many whole lags back as are needed for it to be known."""
     target_WN = history.target_WN(first_W)
     lags_WN = -(-(target_WN - history.known_WN(first_W)) // lag)
-    return history.values_at(target_WN - lag * lags_WN)
+    return history.values_at(target_WN - lag * lags_WN, first_W)

@@ -5,8 +5,8 @@ Axis letters: W windows, N output steps, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from seqexp.evaluation.metrics import Scale, score, score_steps
 Array = np.ndarray[Any, np.dtype[Any]]
 _OF_TARGETS = ("mae", "rmse")
 _SCALED = ("mae", "mse", "rmse")
+_OF_FOLDS = ("mae", "rmse", "mse", "mase", "skill")
 _OF_BASELINES = ("mae", "rmse")  # at each step: there are many baselines, and may be many steps
 _SPLITS = {"validation": "val/", "test": ""}
 
@@ -30,12 +31,14 @@ class SplitScores:
         steps: Metric -> one value for each step of the horizon.
         baselines: Baseline -> metric -> value.
         baseline_steps: Baseline -> metric -> one value for each step.
+        series: Metric -> one value for each series, where there are several.
     """
 
     overall: dict[str, float]
     steps: dict[str, list[float]]
     baselines: dict[str, dict[str, float]]
     baseline_steps: dict[str, dict[str, list[float]]]
+    series: dict[str, list[float]] = field(default_factory=dict)
 
 
 def score_split(true_WNK: Array, forecast_WNK: Array, baselines: dict[str, Array], scale: Scale) -> SplitScores:
@@ -95,6 +98,38 @@ def with_targets(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, name
     return replace(scores, overall=scores.overall | found)
 
 
+def with_series(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, windows: Mapping[str, Array]) -> SplitScores:
+    """Add MAE and RMSE of each series, given which windows are its; NaN for one without a window."""
+    nothing = Scale(np.ones(1), np.ones(1))
+    found = [score(true_WNK[own_W], forecast_WNK[own_W], nothing) if own_W.any() else {} for own_W in windows.values()]
+    by_metric = {name: [values.get(name, float("nan")) for values in found] for name in _OF_TARGETS}
+    return replace(scores, series=by_metric)
+
+
+def with_folds(
+    scores: SplitScores,
+    true_WNK: Array,
+    forecast_WNK: Array,
+    baselines: dict[str, Array],
+    scale: Scale,
+    windows: dict[int, Array],
+) -> SplitScores:
+    """Add ``fold/0/mae`` and its like to scores, given the windows of each fold as a mask, shape ``(W,)``."""
+    overall, naive = dict(scores.overall), {name: dict(those) for name, those in scores.baselines.items()}
+    for fold, in_W in windows.items():
+        if not in_W.any():
+            continue
+        found = {name: score(true_WNK[in_W], values[in_W], scale) for name, values in baselines.items()}
+        own = score(true_WNK[in_W], forecast_WNK[in_W], scale)
+        best = min((those["mae"] for those in found.values() if "mae" in those), default=0.0)
+        if best > 0 and "mae" in own:
+            own["skill"] = 1 - own["mae"] / best
+        overall |= {f"fold/{fold}/{metric}": own[metric] for metric in _OF_FOLDS if metric in own}
+        for name, those in found.items():
+            naive[name] |= {f"fold/{fold}/mae": those["mae"]} if "mae" in those else {}
+    return replace(scores, overall=overall, baselines=naive)
+
+
 def flat_metrics(scores: dict[str, SplitScores]) -> dict[str, float]:
     """Return the model's own figures by name: ``val/mae``, ``test/mae``, ``test/skill`` ..."""
     prefixes = {"validation": "val", "test": "test"}
@@ -112,13 +147,18 @@ def flat_baselines(scores: dict[str, SplitScores]) -> dict[str, float]:
 
 
 def flat_steps(scores: dict[str, SplitScores]) -> dict[str, list[float]]:
-    """Return the figures of each step: ``step/mae`` and ``step/baseline/persistence/mae`` on test, ``val/step/...``."""
+    """Return the figures of each step: ``step/mae`` and ``step/baseline/persistence/mae`` on test, ``val/step/...``.
+
+    Where there are several series, also those of each of them, ``series/mae``, in their order.
+    """
     return dict(_steps(scores))
 
 
 def _steps(scores: dict[str, SplitScores]) -> Iterator[tuple[str, list[float]]]:
     for split, split_scores in scores.items():
         prefix = _SPLITS[split]
+        for name, values in split_scores.series.items():
+            yield f"{prefix}series/{name}", values
         for name, values in split_scores.steps.items():
             yield f"{prefix}step/{name}", values
         for baseline, by_metric in split_scores.baseline_steps.items():

@@ -5,6 +5,7 @@ Axis letters: T steps, K targets, W windows, N output steps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +29,7 @@ class History:
         season: Steps in a season.
         year: Steps in a year, in whole seasons; None where a season is a year, or the steps have no time.
         train_W: First target step of every training window: what a baseline may be fitted on.
+        begins: First step of each series, where there are several end to end.
         lead: Steps between the last known one and a window's first target, with alignment ``future``.
     """
 
@@ -39,6 +41,7 @@ class History:
     year: int | None
     train_W: Array
     lead: int = 0
+    begins: tuple[int, ...] = (0,)
 
     def target_WN(self, first_W: Array) -> Array:
         """Return the steps that the windows with these first target steps forecast."""
@@ -61,14 +64,33 @@ class History:
         values_TK = np.asarray(self.targets_TK, np.float64)
         if not np.isnan(values_TK).any():
             return values_TK
-        step_T1 = np.arange(len(values_TK))[:, None]
-        last_TK = np.maximum.accumulate(np.where(np.isnan(values_TK), 0, step_T1), axis=0)
-        filled_TK: Array = np.take_along_axis(values_TK, last_TK, axis=0)
-        return filled_TK
+        return self.by_series(_filled, values_TK)
 
-    def values_at(self, source_WN: Array) -> Array | None:
-        """Return the values at steps, ``(W, N, K)``; None where one lies before the first that was observed."""
-        if not source_WN.size or source_WN.min() < 0:
+    def by_series(self, work: Callable[[Array], Array], values_TK: Array) -> Array:
+        """Return what some work makes of each series, end to end again."""
+        if len(self.begins) == 1:  # without a copy
+            return work(values_TK)
+        return np.concatenate([work(part_TK) for part_TK in np.split(values_TK, self.begins[1:])])
+
+    def begin_of(self, step: Array) -> Array:
+        """Return the first step of the series that each step lies in, shape as given."""
+        begins = np.asarray(self.begins)
+        found: Array = begins[np.searchsorted(begins, step, side="right") - 1]
+        return found
+
+    def values_at(self, source_WN: Array, first_W: Array) -> Array | None:
+        """Return the values at steps, ``(W, N, K)``; None where one lies before the first that was observed.
+
+        ``first_W``: the first target step of each window, which says in what series it lies.
+        """
+        if not source_WN.size or (source_WN < self.begin_of(first_W)[:, None]).any():
             return None
         values_WNK: Array = self.filled_TK[source_WN]
         return None if np.isnan(values_WNK).any() else values_WNK
+
+
+def _filled(values_TK: Array) -> Array:
+    step_T1 = np.arange(len(values_TK))[:, None]
+    last_TK = np.maximum.accumulate(np.where(np.isnan(values_TK), 0, step_T1), axis=0)
+    filled_TK: Array = np.take_along_axis(values_TK, last_TK, axis=0)
+    return filled_TK

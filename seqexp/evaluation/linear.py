@@ -34,11 +34,13 @@ def forecast_linearly(history: History, first_W: Array) -> Array | None:
     origins_WM = np.unique(history.known_WN(history.train_W)) if ahead == 1 else history.train_W - 1 - history.lead
     is_next = ahead == 1 and history.alignment == "next"
     wanted = history.known_WN(first_W) if is_next else first_W[:, None] - 1 - history.lead
-    if history.alignment == "same" or length > _LONGEST or not first_W.size or wanted.min() + 1 < length:
+    if history.alignment == "same" or length > _LONGEST or not first_W.size:
         return None
-    origins_W = origins_WM[origins_WM + 1 >= length]
+    if (wanted + 1 - history.begin_of(first_W)[:, None] < length).any():
+        return None
+    origins_W = origins_WM[origins_WM + 1 - history.begin_of(origins_WM) >= length]
     ahead_N = 1 + history.lead + np.arange(ahead)
-    weights = _fit(history.filled_TK, history.targets_TK, origins_W, length, ahead_N)
+    weights = _fit(history, origins_W, length, ahead_N)
     if weights is None:
         return None
     forecasts = [_apply(history.filled_TK, origin_W, length, *weights) for origin_W in wanted.T]
@@ -46,17 +48,13 @@ def forecast_linearly(history: History, first_W: Array) -> Array | None:
     return None if np.isnan(forecast_WNK).any() else forecast_WNK
 
 
-def _fit(
-    filled_TK: Array, targets_TK: Array, origins_W: Array, length: int, ahead_N: Array
-) -> tuple[Array, Array] | None:
+def _fit(history: History, origins_W: Array, length: int, ahead_N: Array) -> tuple[Array, Array] | None:
     """Return the map, ``(L, N)``, and what it adds to every step, ``(N,)`` for each target: ``(K, N)``.
 
     ``ahead_N``: how far each target lies after its origin.
     """
-    ahead = len(ahead_N)
-    scale_K = (
-        np.nanstd(targets_TK[: origins_W.max() + 1 + int(ahead_N.max())], axis=0) if len(origins_W) else np.zeros(1)
-    )
+    ahead, filled_TK, targets_TK = len(ahead_N), history.filled_TK, history.targets_TK
+    scale_K = _spread(history, origins_W, int(ahead_N.max())) if len(origins_W) else np.zeros(1)
     if not (scale_K > 0).all():
         return None
     # Sums over all windows and targets, block by block: the windows themselves may not fit into memory.
@@ -86,6 +84,17 @@ def _fit(
     map_LN = solve_ridge(square_LL, cross_LN, energy_N, count_K.sum())
     added_KN = (sum_KN - sum_KL @ map_LN) / count_K[:, None] * scale_K[:, None]
     return map_LN, added_KN
+
+
+def _spread(history: History, origins_W: Array, ahead: int) -> Array:
+    """Return the standard deviation of each target over what the training windows span."""
+    begins_W = history.begin_of(origins_W)
+    spans = [slice(begin, origins_W[begins_W == begin].max() + 1 + ahead) for begin in np.unique(begins_W)]
+    if len(spans) == 1:  # a slice copies nothing
+        one_K: Array = np.nanstd(history.targets_TK[spans[0]], axis=0)
+        return one_K
+    all_K: Array = np.nanstd(np.concatenate([history.targets_TK[span] for span in spans]), axis=0)
+    return all_K
 
 
 def solve_ridge(square_LL: Array, cross_LN: Array, energy_N: Array, count: float) -> Array:

@@ -21,6 +21,8 @@ METRICS = ("mae", "rmse", "mse", "mape", "smape", "wape", "mase", "rmsse", "r2")
 class Scale:
     """How much a series changes from season to season: what MASE and RMSSE divide by.
 
+    Of several series each window has the scale of its own: ``(W, 1, K)`` in the place of ``(K,)``.
+
     Attributes:
         absolute_K: The mean absolute seasonal difference of each target.
         squared_K: The mean squared one.
@@ -73,7 +75,7 @@ def score(true_WNK: Array, forecast_WNK: Array, scale: Scale) -> dict[str, float
             "smape": 100 * _mean(share_WNK),
             "wape": float(100 * np.divide(_mean(absolute_WNK), _mean(true_size_WNK))),
             "mase": _mean(absolute_WNK / scale.absolute_K),
-            "rmsse": float(np.sqrt(_mean_by_target(error_WNK**2) / scale.squared_K).mean()),
+            "rmsse": float(np.sqrt(_mean_by_target(error_WNK**2 / scale.squared_K)).mean()),
             "r2": _r2(true_WNK, error_WNK),
         }
     return {name: value for name, value in scores.items() if np.isfinite(value)}

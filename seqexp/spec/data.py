@@ -209,6 +209,8 @@ class DataSpec(Frozen):
 
     Attributes:
         features: The columns whose past the model reads; None for the targets, ``all`` for every numeric column.
+        series: The column that says which of several series a row belongs to; None where there is one.
+        static: Columns that never change within a series; read at every step.
         future: Columns that are known ahead. Their past is read, too; at the steps of the forecast they are read by
             topologies with a layer ``ConcatFuture``.
         calendar: What is made of the stamps, known ahead like ``future``.
@@ -225,6 +227,8 @@ class DataSpec(Frozen):
     timezone: Text | None = None
     rows: Annotated[Many[int | None], Field(min_length=2, max_length=2)] | None = None
     features: Text | Annotated[Many[Text], Field(min_length=1)] | None = None
+    series: Text | None = None
+    static: Annotated[Many[Text], BeforeValidator(_one_or_many)] = ()
     future: Annotated[Many[Text], BeforeValidator(_one_or_many)] = ()
     calendar: Annotated[Many[Text], BeforeValidator(_one_or_many)] = ()
     targets: Annotated[Many[Text], Field(min_length=1), BeforeValidator(_one_or_many)]
@@ -248,7 +252,7 @@ class DataSpec(Frozen):
         if isinstance(self.source, WindowsSource) and not self.path:
             problems.append(Problem("data=windows needs a file.", "path", mend="Write data.path=my.npz."))
         if isinstance(self.source, EXAMPLES):
-            for key in ("time", "rows", "future", "calendar", "season", "lead", "transform"):
+            for key in ("time", "rows", "series", "future", "calendar", "season", "lead", "transform"):
                 if getattr(self, key):
                     message = f"the examples of the source {source_name(self.source)} lie in no series."
                     problems.append(Problem(message, key, mend="Leave it out."))
@@ -261,12 +265,18 @@ class DataSpec(Frozen):
                 if key == "frequency":
                     mend = f"{mend[:-1]}, or set data.season if that is what is wanted."
                 problems.append(Problem("needs stamps, and data.time names none.", key, mend=mend))
-        for key in ("targets", "features", "future", "transform"):
+        for key in ("targets", "features", "static", "future", "transform"):
             names = getattr(self, key)
             if isinstance(names, tuple) and len(set(names)) < len(names):
                 told = "a word stands twice." if key == "transform" else "a column is named twice."
                 problems.append(Problem(told, key))
         problems += problems_of_calendar(self.calendar)
+        if self.static and not self.series:
+            mend = "Name the column that tells the series apart in data.series."
+            problems.append(Problem("what never changes within a series tells one series nothing.", "static", mend))
+        if self.series and not isinstance(self.source, TableSource):
+            message = f"the source {source_name(self.source)} is one series."
+            problems.append(Problem(message, "series", "Leave it out."))
         if known := [name for name in self.future if name in self.targets]:
             message = f"the target {known[0]!r} is what is to be forecast, it cannot be known ahead."
             problems.append(Problem(message, "future"))

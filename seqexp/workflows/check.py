@@ -33,10 +33,13 @@ def check_data(spec: ExperimentSpec) -> tuple[Dataset, list[SplitRow]]:
     dataset = prepare_dataset(spec)
     rows = []
     for split in SPLITS:
-        start, stop = dataset.bounds.of(split)
-        stamps = dataset.series.stamps
-        ends = (_day(stamps[start]), _day(stamps[stop - 1])) if stamps is not None and stop > start else ("", "")
-        rows.append(SplitRow(split, stop - start, len(dataset.starts[split]), *ends))
+        stretches, stamps = dataset.stretches(split), dataset.series.stamps
+        steps = sum(stop - start for start, stop in stretches)
+        first, last = "", ""
+        if stamps is not None and steps:
+            first = _day(min(stamps[start] for start, stop in stretches if stop > start))
+            last = _day(max(stamps[stop - 1] for start, stop in stretches if stop > start))
+        rows.append(SplitRow(split, steps, len(dataset.starts[split]), first, last))
     return dataset, rows
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset, prepare_dataset, task_key
+from seqexp.data.folds import scored_folds
 from seqexp.errors import RunFailed, SeqexpError
 from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
 from seqexp.spec.experiment import ExperimentSpec
@@ -77,7 +78,9 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "baselines": flat_baselines(progress.scores),
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
-            "data": {**_describe_data(dataset, progress.radius), "snapshot": plan_snapshot(spec, dataset)},
+            "data": _describe_data(dataset, progress.radius)
+            | _describe_folds(spec, dataset)
+            | {"snapshot": plan_snapshot(spec, dataset)},
             "timings": progress.timings,
             "environment": describe_environment(),
         }
@@ -159,13 +162,14 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
         **dataset.fingerprints,
         "task": task_key(dataset),
         "steps": len(series),
-        "first": str(stamps[0]) if stamps is not None else None,
-        "last": str(stamps[-1]) if stamps is not None else None,
+        "first": str(stamps.min()) if stamps is not None else None,
+        "last": str(stamps.max()) if stamps is not None else None,
         "frequency": series.frequency,
         "season": series.season,
         "features": list(series.feature_names),
         "targets": list(series.target_names),
-        "bounds": {split: list(dataset.bounds.of(split)) for split in dataset.starts},
+        "bounds": {split: _hull(dataset.stretches(split)) for split in dataset.starts},
+        "series": [part.name for part in series.several],
         "windows": {split: len(starts_W) for split, starts_W in dataset.starts.items()},
         "feature_scaler": dataset.feature_scaler.as_values(),
         "target_scaler": dataset.target_scaler.as_values(),
@@ -173,3 +177,26 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
         "ahead": list(dataset.ahead),
         "radius": radius,
     }
+
+
+def _hull(stretches: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the first step of a split in the first series, and the one after its last in the last."""
+    return [stretches[0][0], stretches[-1][1]]
+
+
+def _describe_folds(spec: ExperimentSpec, dataset: Dataset) -> dict[str, Any]:
+    """Say where the test stretches of a backtest lie; the last step of each is one of it."""
+    if spec.evaluation.mode == "holdout":
+        return {}
+    stamps, first_W = dataset.series.stamps, dataset.target_starts("test")
+    told = [
+        {
+            "fold": fold,
+            "steps": [start, stop],
+            "first": str(stamps[start]) if stamps is not None else str(start),
+            "last": str(stamps[stop - 1]) if stamps is not None else str(stop - 1),
+            "windows": int(((first_W >= start) & (first_W < stop)).sum()),
+        }
+        for fold, (start, stop) in scored_folds(dataset.bounds.test, spec.evaluation).items()
+    ]
+    return {"folds": told} if told else {}

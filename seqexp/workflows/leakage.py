@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from seqexp.data.dataset import Dataset, prepare_dataset
-from seqexp.data.series import read_series
+from seqexp.data.series import Part, read_series
 from seqexp.data.splits import SPLITS
 from seqexp.data.stamps import read_stamps
 from seqexp.data.windows import gather
@@ -29,6 +29,7 @@ from seqexp.workflows.judge import history_of
 Array = np.ndarray[Any, np.dtype[Any]]
 _LOOKED_AT = 3  # windows of each split that are looked at one by one
 _CUTS = 6  # steps at which the series is cut; as many again behind holes
+Cuts = tuple[int, ...]  # a step of each series
 _MOST_TRAINED = 500  # training windows whose baselines are compared
 
 
@@ -53,11 +54,14 @@ def check_leakage(spec: ExperimentSpec) -> Iterator[Verdict]:
         yield _doubled_examples(dataset)
         return
     yield _reading(spec, dataset)
+    if dataset.series.several:
+        yield _crossings(dataset)
     for split in ("train", "validation"):
-        start, stop = dataset.bounds.of(split)
-        if stop > start and stop < len(dataset.series):
-            changed = _read_changed(spec, dataset, stop)
-            yield from _after(split, stop, spec, dataset, changed)
+        stretches = dataset.stretches(split)
+        cuts = tuple(stop for _, stop in stretches)
+        ends = zip(cuts, dataset.series.parts, strict=True)
+        if any(stop > start for start, stop in stretches) and any(stop < part.stop for stop, part in ends):
+            yield from _after(split, cuts, spec, dataset, _read_changed(spec, dataset, cuts))
     yield from _single_windows(spec, dataset)
     if spec.topology.contract.alignment == "next" and spec.output_length > 1:
         yield _outputs_read_no_later_input(spec)
@@ -80,8 +84,7 @@ def _windows(dataset: Dataset) -> Iterator[Verdict]:
     yield Verdict(
         "no window is there twice", not any(doubled.values()), f"{sum(map(len, dataset.starts.values()))} windows"
     )
-    ordered = [steps[split] for split in SPLITS if split in steps]
-    in_order = all(one.max() < other.min() for one, other in pairwise(ordered))
+    in_order = all(_follow_each_other(steps, part) for part in dataset.series.parts)
     yield Verdict("the splits follow each other in time", in_order, "train, validation, test")
 
 
@@ -101,31 +104,66 @@ def _counted(steps: dict[str, Array]) -> str:
     return ", ".join(f"{len(found)} {split}" for split, found in steps.items()) + " target steps"
 
 
+def _follow_each_other(steps: dict[str, Array], part: Part) -> bool:
+    own = [steps[split] for split in SPLITS if split in steps]
+    own = [those[(those >= part.start) & (those < part.stop)] for those in own]
+    return all(one.max() < other.min() for one, other in pairwise(those for those in own if len(those)))
+
+
+def _crossings(dataset: Dataset) -> Verdict:
+    """Look for windows that lie in two series."""
+    begins = np.array([part.start for part in dataset.series.parts])
+    length, crossing = max(dataset.shape.offset + dataset.shape.output_length, dataset.shape.timesteps), 0
+    for starts_W in dataset.starts.values():
+        ends_W = starts_W + length - 1
+        parts = [np.searchsorted(begins, steps_W, side="right") for steps_W in (starts_W, ends_W)]
+        crossing += int((parts[0] != parts[1]).sum())
+    said = f"{crossing} windows lie in two" if crossing else f"{len(begins)} series"
+    return Verdict("no window crosses from one series to another", not crossing, said)
+
+
 def _reading(spec: ExperimentSpec, dataset: Dataset) -> Verdict:
     """Cut the series at several steps, behind holes above all: what is read before knows nothing of what follows."""
-    length = len(dataset.series)
-    behind_holes = np.flatnonzero(np.diff(dataset.series.observed_T.astype(int)) == 1) + 1
-    chosen = np.linspace(0, len(behind_holes) - 1, min(len(behind_holes), _CUTS)).astype(int)
-    stops = sorted({*behind_holes[chosen].tolist(), *np.linspace(1, length - 1, _CUTS).astype(int).tolist()})
+    each = [_stops(dataset, part) for part in dataset.series.parts]
+    most = max(map(len, each))
     whole = read_series(spec.data)
-    for stop in stops:
-        changed = read_series(spec.data, change=_changer(spec, dataset, stop))
+    for cuts in zip(*([*stops, *stops[-1:] * (most - len(stops))] for stops in each), strict=True):
+        changed = read_series(spec.data, change=_changer(spec, dataset, cuts))
+        before_T = _before(dataset, cuts)
         for name in ("features_TF", "targets_TK", "observed_T"):
-            one, other = getattr(whole, name)[:stop], getattr(changed, name)[:stop]
+            one, other = getattr(whole, name)[before_T], getattr(changed, name)[before_T]
             if not np.array_equal(one, other, equal_nan=True):
-                detail = f"{name[:-3]} before step {stop} depend on steps from there on: a filled hole, or a smoothing?"
+                where = cuts[0] if len(cuts) == 1 else "some step"
+                detail = f"{name[:-3]} before {where} depend on later steps: a filled hole, or a smoothing?"
                 return Verdict("what is read knows nothing of later steps", False, detail)
-    return Verdict("what is read knows nothing of later steps", True, f"cut at {len(stops)} steps")
+    return Verdict("what is read knows nothing of later steps", True, f"cut at {most} steps")
 
 
-def _after(split: str, stop: int, spec: ExperimentSpec, dataset: Dataset, changed: Dataset) -> Iterator[Verdict]:
-    """Compare what was read with what is read when every step from ``stop`` on is another."""
+def _stops(dataset: Dataset, part: Part) -> list[int]:
+    observed_T = dataset.series.observed_T[part.start : part.stop]
+    behind_holes = np.flatnonzero(np.diff(observed_T.astype(int)) == 1) + 1
+    chosen = np.linspace(0, len(behind_holes) - 1, min(len(behind_holes), _CUTS)).astype(int)
+    evenly = np.linspace(1, len(observed_T) - 1, _CUTS).astype(int)
+    return [part.start + stop for stop in sorted({*behind_holes[chosen].tolist(), *evenly.tolist()})]
+
+
+def _before(dataset: Dataset, cuts: Cuts) -> Array:
+    """Return True for each step of a series that lies before the cut in it."""
+    before_T = np.zeros(len(dataset.series), bool)
+    for part, cut in zip(dataset.series.parts, cuts, strict=True):
+        before_T[part.start : cut] = True
+    return before_T
+
+
+def _after(split: str, cuts: Cuts, spec: ExperimentSpec, dataset: Dataset, changed: Dataset) -> Iterator[Verdict]:
+    """Compare what was read with what is read when every step from the cuts on is another."""
     when = f"when all after the {split} split changes"
-    rows = f"{stop} of {len(dataset.series)} steps"
+    before_T = _before(dataset, cuts)
+    rows = f"{int(before_T.sum())} of {len(dataset.series)} steps"
     for name, values in (("inputs", dataset.inputs_TF), ("targets", dataset.targets_TK)):
         others = {"inputs": changed.inputs_TF, "targets": changed.targets_TK}[name]
-        yield _same(f"the scaled {name} stay {when}", values[:stop], others[:stop], rows)
-    observed = [read.series.observed_T[:stop] for read in (dataset, changed)]
+        yield _same(f"the scaled {name} stay {when}", values[before_T], others[before_T], rows)
+    observed = [read.series.observed_T[before_T] for read in (dataset, changed)]
     yield _same(f"what counts as observed stays {when}", observed[0], observed[1], rows)
     scalers = [
         np.concatenate(
@@ -144,8 +182,11 @@ def _after(split: str, stop: int, spec: ExperimentSpec, dataset: Dataset, change
     first_W = dataset.target_starts(split)[-_MOST_TRAINED:]
     forecasts = [naive_forecasts(history, first_W) for history in histories]
     yield Verdict(f"the baselines of the {split} windows stay {when}", _alike(*forecasts), ", ".join(forecasts[0]))
-    train = slice(*dataset.bounds.train)
-    scales = [seasonal_scale(history.targets_TK[train], history.season).absolute_K for history in histories]
+    trained = [slice(*stretch) for stretch in dataset.stretches("train")]
+    scales = [
+        np.array([seasonal_scale(history.targets_TK[train], history.season).absolute_K for train in trained])
+        for history in histories
+    ]
     yield _same(f"the scale of MASE stays {when}", scales[0], scales[1], f"season {dataset.series.season}")
 
 
@@ -154,6 +195,7 @@ def _single_windows(spec: ExperimentSpec, dataset: Dataset) -> Iterator[Verdict]
     alignment = spec.topology.contract.alignment
     if alignment != "future":
         return  # by its meaning an input of these windows reaches past the first target
+    parts = dataset.series.parts
     for split in ("validation", "test"):
         starts_W = dataset.starts[split]
         if not len(starts_W):
@@ -162,10 +204,14 @@ def _single_windows(spec: ExperimentSpec, dataset: Dataset) -> Iterator[Verdict]
         holds = True
         for start in chosen_W:
             first = int(start) + dataset.shape.offset
-            changed = _read_changed(spec, dataset, first)
+            which = next(place for place, part in enumerate(parts) if part.start <= first < part.stop)
+            cuts = tuple(first if place == which else part.stop for place, part in enumerate(parts))
+            changed = _read_changed(spec, dataset, cuts)
             window = slice(int(start), int(start) + spec.timesteps)
             before, after = (naive_forecasts(history_of(spec, read), np.array([first])) for read in (dataset, changed))
-            fitted_later = first < dataset.bounds.train[1]  # a scaler or a map fitted on train may see what changed
+            fitted_later = (
+                first < dataset.stretches("train")[which][1]
+            )  # a scaler or a map fitted on train may see what changed
             holds &= fitted_later or (
                 np.array_equal(dataset.inputs_TF[window], changed.inputs_TF[window]) and _alike(before, after)
             )
@@ -206,21 +252,26 @@ def _same(check: str, one: Array, other: Array, detail: str) -> Verdict:
     return Verdict(check, not differ.any(), detail if not differ.any() else f"{int(differ.sum())} value(s) differ")
 
 
-def _read_changed(spec: ExperimentSpec, dataset: Dataset, first: int) -> Dataset:
-    return prepare_dataset(spec, change=_changer(spec, dataset, first))
+def _read_changed(spec: ExperimentSpec, dataset: Dataset, cuts: Cuts) -> Dataset:
+    return prepare_dataset(spec, change=_changer(spec, dataset, cuts))
 
 
-def _changer(spec: ExperimentSpec, dataset: Dataset, first: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """Return what changes every value of a table from a step on."""
+def _changer(spec: ExperimentSpec, dataset: Dataset, cuts: Cuts) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Return what changes every value of a table from the cut in its series on."""
 
     def change(table: pd.DataFrame) -> pd.DataFrame:
-        later = np.arange(len(table)) >= first
-        if dataset.series.stamps is not None:
-            later = np.asarray(read_stamps(table, spec.data, "the changed data") >= dataset.series.stamps[first])
-        random = np.random.default_rng(first)
+        later = np.zeros(len(table), bool)
+        for part, cut in zip(dataset.series.parts, cuts, strict=True):
+            own = np.ones(len(table), bool)
+            if spec.data.series is not None:
+                own = (table[spec.data.series].astype(str) == part.name).to_numpy()
+            if cut < part.stop:
+                later |= own & _from(table, own, part, cut)
+        random = np.random.default_rng(cuts[0])
         changed = table.copy()
         for name in table.columns:
-            if name == spec.data.time or not pd.api.types.is_numeric_dtype(table[name]):
+            untouched = {spec.data.time, spec.data.series, *spec.data.static}
+            if name in untouched or not pd.api.types.is_numeric_dtype(table[name]):
                 continue
             values = table[name].to_numpy(np.float64, copy=True)
             size = np.nanstd(values) or 1.0
@@ -231,5 +282,11 @@ def _changer(spec: ExperimentSpec, dataset: Dataset, first: int) -> Callable[[pd
                 values[np.flatnonzero(later)[int(later.sum()) // 2]] = np.nan
             changed[name] = values
         return changed
+
+    def _from(table: pd.DataFrame, own: Array, part: Part, cut: int) -> Array:
+        """Return which rows lie at a step of a series or after it."""
+        if dataset.series.stamps is not None:
+            return np.asarray(read_stamps(table, spec.data, "the changed data") >= dataset.series.stamps[cut])
+        return np.cumsum(own) - 1 >= cut - part.start
 
     return change

@@ -11,6 +11,7 @@ from seqexp.compose.origin import Origin, Setting
 from seqexp.errors import SeqexpError
 from seqexp.fingerprint import hash_values
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import FOLD
 from seqexp.workflows.again import FIRST, Again
 from seqexp.workflows.identity import program_key_of, run_key_of, title_of
 from seqexp.workflows.project import Project
@@ -48,7 +49,7 @@ class Point:
     @property
     def title(self) -> str:
         """A readable name, with what the sweep varies besides topology, lengths and seed."""
-        told = ("topology=", "timesteps=", "output_length=", "seed=")
+        told = ("topology=", "timesteps=", "output_length=", "seed=", f"{FOLD}=")
         varied = [word for word in self.label.split() if "=" in word and not word.startswith(told)]
         return " ".join(
             [title_of(self.spec), *(word if len(word) <= _LONGEST else f"{word[:_LONGEST]}…" for word in varied)]
@@ -75,8 +76,20 @@ class PointMaker:
         self._project, self._below, self._above = project, below, above
         self._data: dict[str, tuple[str, int, Mapping[str, str]]] = {}
 
+    def make_all(self, values: dict[str, Any]) -> list[Point | LeftOut]:
+        """Compose what values stand for: a point, or of a backtest one for each of its folds.
+
+        Raises:
+            ConfigError: A point is wrong for another reason than that its topology cannot take its lengths.
+        """
+        made = self.make(values)
+        folds = [] if isinstance(made, LeftOut) else made.spec.evaluation.folds_to_run
+        return [self.make({**values, FOLD: fold}) for fold in folds] or [made]
+
     def make(self, values: dict[str, Any]) -> Point | LeftOut:
         """Compose a point; one whose lengths its topology cannot take is left out.
+
+        The fold comes last of all: it is no setting that another one takes the place of.
 
         Raises:
             ConfigError: It is wrong for another reason.
@@ -84,7 +97,9 @@ class PointMaker:
         settings = [Setting(key, value, Origin("axis", f"{key}={_short(value)}")) for key, value in values.items()]
         label = " ".join(setting.origin.text for setting in settings) or "the one run"
         try:
-            composed = self._project.compose([*self._below, *settings, *self._above])
+            fold = [setting for setting in settings if setting.key == FOLD]
+            others = [setting for setting in settings if setting.key != FOLD]
+            composed = self._project.compose([*self._below, *others, *self._above, *fold])
         except ContractBroken as broken:
             return LeftOut(label, broken.problems[0].message)
         except SeqexpError as error:
@@ -103,7 +118,7 @@ class PointMaker:
         spec = point.spec
         tree = spec.as_tree()
         needs = {key: tree[key] for key in ("data", "timesteps", "output_length")}
-        needs |= {key: tree["evaluation"][key] for key in ("origins", "conformal")}
+        needs |= {key: tree["evaluation"][key] for key in ("mode", "backtest", "origins", "conformal")}
         needs |= {"alignment": spec.topology.contract.alignment, "known_ahead": spec.known_ahead}
         identity = hash_values(needs)
         if identity not in self._data:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from seqexp.data.calendar import calendar_values
-from seqexp.data.series import Series, feature_names, read_series
+from seqexp.data.series import Change, Series, feature_names, read_series
 from seqexp.data.stamps import find_frequency, read_stamps
 from seqexp.data.table import read_table, source_label
-from seqexp.errors import DataError, StoreError
+from seqexp.errors import DataError, StoreError, suggest
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import target_offset
 from seqexp.spec.data import DataSpec, TableSource
+from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.run_dir import MODEL, StoredRun
 from seqexp.workflows.load import Run
 from seqexp.workflows.serving import Forecaster
@@ -55,56 +58,87 @@ def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
     data = spec.data.model_copy(update=known)
     if table is not None:
         data = data.model_copy(update={"source": TableSource(), "path": str(table.resolve()), "rows": None})
-        series = _read_input(data, found=spec.data.frequency is None)
-    else:
-        series = _read_past(data)
     forecaster = Forecaster(stored.path)
-    length = forecaster.rows
+    with _explained(of_input=table is not None):
+        names = _names_of_series(data)
+        if table is not None and data.time is not None and spec.data.frequency is None:
+            _check_frequency(data)
+        # Each series is read by itself: what never changes in it is a column like others then.
+        one = data.model_copy(update={"series": None, "static": ()})
+        past = {name: read_series(one, inputs_only=True, change=_past_of(data, name)) for name in names}
+    forecasts = [_follow(spec, one, data, forecaster, series, name, table) for name, series in past.items()]
+    return pd.concat(forecasts, ignore_index=True)
+
+
+def _follow(
+    spec: ExperimentSpec,
+    one: DataSpec,
+    data: DataSpec,
+    forecaster: Forecaster,
+    series: Series,
+    name: str | None,
+    table: Path | None,
+) -> pd.DataFrame:
+    """Forecast the steps that follow one series."""
+    length, of_series = forecaster.rows, f" of the series {name}" if name else ""
     if len(series) < length:
-        message = f"the model reads {length} steps, but {table or data.name} has {len(series)}."
+        message = f"the model reads {length} steps, but {table or data.name} has {len(series)}{of_series}."
         raise DataError(message, key="--input" if table else "timesteps", mend="Give a table with more rows.")
     past_RF = series.features_TF[-length:]
     if np.isnan(past_RF).any():
-        raise DataError(
-            "the last rows of the table have holes.", key="data.missing", mend="Fill them, or end the table earlier."
-        )
+        message = f"the last rows of the table{of_series} have holes."
+        raise DataError(message, key="data.missing", mend="Fill them, or end the table earlier.")
     alignment, lead = spec.topology.contract.alignment, spec.data.lead
     first = len(series) - spec.timesteps + target_offset(alignment, spec.timesteps, spec.output_length, lead)
     when = _when(series, first, spec.output_length)
-    ahead_NA = _known_ahead(data, series, first, when) if spec.known_ahead else None
+    ahead_NA = _known_ahead(one, first, when, _rows_of(data, name)) if spec.known_ahead else None
     found = forecaster.forecast(past_RF[None], None if ahead_NA is None else ahead_NA[None])
-    columns: dict[str, Any] = {data.time or "step": when}
-    for k, name in enumerate(data.targets):
-        columns[name] = found.point_BNK[0, :, k]
+    columns: dict[str, Any] = {data.series: name} if data.series else {}
+    columns[data.time or "step"] = when
+    for k, target in enumerate(data.targets):
+        columns[target] = found.point_BNK[0, :, k]
         if found.lower_BNK is not None and found.upper_BNK is not None:
-            columns |= {f"{name}_lower": found.lower_BNK[0, :, k], f"{name}_upper": found.upper_BNK[0, :, k]}
+            columns |= {f"{target}_lower": found.lower_BNK[0, :, k], f"{target}_upper": found.upper_BNK[0, :, k]}
     forecast = pd.DataFrame(columns)
-    if spec.topology.contract.alignment == "next":  # all but the last of these steps are in the table
-        forecast = forecast.tail(1).reset_index(drop=True)
+    if alignment == "next":  # all but the last of these steps are in the table
+        forecast = forecast.tail(1)
     return forecast
 
 
-def _read_past(data: DataSpec) -> Series:
-    return read_series(data.model_copy(update={"rows": _rows_of_past(data)}), inputs_only=True)
-
-
-def _rows_of_past(data: DataSpec) -> tuple[int | None, int | None] | None:
-    """Return which rows of a table lie in the past: not those at its end that hold nothing but what is known ahead."""
+def _names_of_series(data: DataSpec) -> list[str | None]:
+    if data.series is None:
+        return [None]
     table = read_table(data)
-    columns = [name for name in feature_names(data) if name not in data.future and name in table.columns]
-    if not data.future or not columns:
-        return None if data.rows is None else (data.rows[0], data.rows[1])
-    start, stop = (None, None) if data.rows is None else (data.rows[0], data.rows[1])
-    there = table.iloc[slice(start, stop)][columns].notna().any(axis=1).to_numpy()
-    last = int(there.nonzero()[0].max()) + 1 if there.any() else len(there)
-    return (start, stop) if last == len(there) else ((start or 0), (start or 0) + last)
+    if data.series not in table.columns:
+        mend = suggest(data.series, map(str, table.columns))
+        raise DataError(f"{source_label(data)} has no column {data.series!r}.", key="data.series", mend=mend)
+    return [str(name) for name in table[data.series].unique()]
 
 
-def _known_ahead(data: DataSpec, past: Series, first: int, when: pd.Index) -> np.ndarray[Any, np.dtype[Any]]:
+def _rows_of(data: DataSpec, name: str | None) -> Change:
+    """Return what picks the rows of one series."""
+    return lambda table: table if name is None else table[table[data.series].astype(str) == name]
+
+
+def _past_of(data: DataSpec, name: str | None) -> Change:
+    """Return what picks the past of one series: not the last rows, if they hold nothing but what is known ahead."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        rows = _rows_of(data, name)(table)
+        known = {*data.future, *data.static}
+        columns = [column for column in feature_names(data) if column not in known and column in rows.columns]
+        there = rows[columns].notna().any(axis=1).to_numpy().nonzero()[0]
+        return rows.iloc[: there.max() + 1] if data.future and len(there) else rows
+
+    return change
+
+
+def _known_ahead(data: DataSpec, first: int, when: pd.Index, rows: Change) -> np.ndarray[Any, np.dtype[Any]]:
     """Return what is known of the steps of the forecast, ``(N, A)``."""
     columns = []
     if data.future:
-        whole = read_series(data.model_copy(update={"features": data.future, "calendar": ()}), inputs_only=True)
+        ahead = data.model_copy(update={"features": data.future, "calendar": ()})
+        whole = read_series(ahead, inputs_only=True, change=rows)
         ahead_NU = whole.features_TF[first : first + len(when)]
         if len(ahead_NU) < len(when) or np.isnan(ahead_NU).any():
             names = ", ".join(data.future)
@@ -117,13 +151,14 @@ def _known_ahead(data: DataSpec, past: Series, first: int, when: pd.Index) -> np
     return np.concatenate(columns, axis=1)
 
 
-def _read_input(data: DataSpec, *, found: bool) -> Series:
-    """Read a table as the run's config says; of its frequency, whether it was ``found`` in the data of the run."""
+@contextmanager
+def _explained(*, of_input: bool) -> Iterator[None]:
+    """Say of a table that was given that the run decides how it is read."""
     try:
-        if data.time is not None and found:
-            _check_frequency(data)
-        return _read_past(data)
+        yield
     except DataError as error:
+        if not of_input:
+            raise
         mend = "The run says how its tables are written; bring this one into that form."
         renamed = {"data.path": "--input"}
         raise DataError(

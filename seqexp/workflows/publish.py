@@ -180,6 +180,8 @@ def _params(spec: Mapping[str, Any]) -> dict[str, str]:
 def _description(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags by which runs are told apart in a table."""
     tags = {"topology": spec["topology"]["name"], "data": spec["data"]["name"], "mlflow.source.name": "seqexp"}
+    fold = spec["evaluation"].get("backtest", {}).get("fold")
+    tags |= {} if fold is None else {"fold": str(fold)}
     return {**spec["tracking"]["tags"], **tags}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqexp.compose.composer import Composed
-from seqexp.errors import StoreError
+from seqexp.errors import ConfigError, StoreError
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import FOLD
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.again import FIRST, Again
 from seqexp.workflows.live import LiveRun, Row
@@ -82,6 +83,10 @@ def request_run(
     Raises:
         SeqexpError: The request is wrong; nothing was recorded.
     """
+    if folds := composed.spec.evaluation.folds_to_run:
+        mend = f"Use a sweep, which runs them all, or name one: {FOLD}={folds[-1]}."
+        message = f"a backtest of {len(folds)} folds is as many runs, and this is to be one."
+        raise ConfigError(message, key="evaluation.mode", mend=mend)
     show = _Show(project, composed.spec)
 
     def show_killed(stored: StoredRun) -> None:

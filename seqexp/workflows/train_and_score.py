@@ -139,8 +139,10 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
         progress.radius = issuer.radius_NK.tolist()
     progress.diagnostics |= diagnose_scores(progress.scores)
     if not spec.data.is_tokens:
-        bounds = {split: dataset.bounds.of(split) for split in dataset.starts}
-        progress.diagnostics |= diagnose_series(dataset.series.known_TK, bounds, dataset.series.target_names)
+        for bounds in dataset.splits:
+            stretches = {split: bounds.of(split) for split in dataset.starts}
+            found = diagnose_series(dataset.series.known_TK, stretches, dataset.series.target_names)
+            progress.diagnostics = {**found, **progress.diagnostics}
     return forecasts
 
 

@@ -35,7 +35,7 @@ def test_it_is_the_ridge_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     values_TK = random.normal(size=(120, 1)).cumsum(axis=0)
     origins_W = np.arange(5, 110)
-    found = _fit(values_TK, values_TK, origins_W, 6, np.array([1, 2]))
+    found = _fit(_history(values_TK, 6, 2), origins_W, 6, np.array([1, 2]))
     assert found is not None
     past_WL = values_TK[origins_W[:, None] - 5 + np.arange(6), 0] - values_TK[origins_W]
     future_WN = values_TK[origins_W[:, None] + 1 + np.arange(2), 0] - values_TK[origins_W]

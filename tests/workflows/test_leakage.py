@@ -130,3 +130,31 @@ def test_a_model_that_reads_its_own_targets_is_caught(compose: Compose) -> None:
     layers = "topology.layers=[{Bidirectional:{layer:{LSTM:{units:3,return_sequences:true}}}},{Dense:{units:1}}]"
     spec = compose("data=sine", "topology=many_to_many", "topology.contract.alignment=next", "timesteps=6", layers)
     assert _leaks(spec) == "no output reads its own target"
+
+
+def test_several_series_hold_and_a_statistic_that_crosses_is_caught(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    pieces = [
+        pd.DataFrame(
+            {"day": pd.date_range("2024-01-01", periods=rows, freq="D"), "id": name, "y": random.normal(size=rows)}
+        )
+        for name, rows in {"a": 150, "b": 200}.items()
+    ]
+    pd.concat(pieces).to_csv(tmp_path / "p.csv", index=False)
+    words = ["data=table", f"data.path={tmp_path / 'p.csv'}", "data.time=day", "data.targets=y", "data.series=id"]
+    spec = compose(*words, "data.transform=difference")
+    assert _leaks(spec) == ""
+    real = dataset_module._rows
+    monkeypatch.setattr(
+        dataset_module,
+        "_rows",
+        lambda stretches: slice(stretches[0][0], stretches[-1][1]) if len(stretches) > 1 else real(stretches),
+    )
+    assert "the scalers stay" in _leaks(spec)  # the rows of the first series' test split lie between
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        placing_module, "window_starts", lambda shape, bounds, stride, begin: window_starts(shape, bounds, stride)
+    )
+    assert "no window crosses from one series to another" in _leaks(compose(*words))

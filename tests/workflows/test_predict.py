@@ -84,3 +84,39 @@ def test_where_outputs_answer_inputs_only_the_step_after_the_last_row_is_told(tm
     words += ["topology.contract.alignment=next", "training.epochs=1"]
     stored = request_run(project, project.compose_one(words)).stored
     assert predict(stored)["step"].tolist() == [1]
+
+
+def _shops(path: Path, rows: dict[str, int]) -> Path:
+    pieces = [
+        pd.DataFrame(
+            {
+                "day": pd.date_range("2024-01-01", periods=count, freq="D"),
+                "shop": shop,
+                "sales": 100 * place + np.arange(count) % 7,
+                "size": place,
+            }
+        )
+        for place, (shop, count) in enumerate(rows.items(), start=1)
+    ]
+    pd.concat(pieces).sort_values("day", kind="stable").to_csv(path, index=False)
+    return path
+
+
+def test_several_series_are_followed_one_by_one(tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    path = _shops(tmp_path / "a.csv", {"north": 200, "south": 150})
+    words = ["data=table", f"data.path={path}", "data.time=day", "data.targets=sales", "data.series=shop"]
+    words += ["data.static=size", "topology=vector_output", "topology.units=8", "timesteps=7", "output_length=3"]
+    words += ["training.epochs=30", "optimizer.learning_rate=0.02", "tracking=none"]
+    stored = request_run(project, project.compose_one(words)).stored
+    assert stored.record.status == "FINISHED", stored.record.error
+    assert stored.record.data["series"] == ["north", "south"]
+    assert len(stored.steps["series/mae"]) == 2
+    given = predict(stored, _shops(tmp_path / "new.csv", {"south": 10, "north": 12}))
+    assert given["shop"].tolist() == ["south"] * 3 + ["north"] * 3
+    assert given["day"].astype(str).tolist()[::3] == ["2024-01-11", "2024-01-13"]
+    with pytest.raises(SeqexpError, match="has 5 of the series north"):
+        predict(stored, _shops(tmp_path / "short.csv", {"south": 10, "north": 5}))
+    pd.read_csv(tmp_path / "new.csv").drop(columns="shop").to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(SeqexpError, match="no column 'shop'"):
+        predict(stored, tmp_path / "none.csv")
