@@ -6,18 +6,52 @@ Axis letters: T steps, C steps that both have.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from seqexp.data.series import Array, Series
+from seqexp.data.series import Array, Part, Series
+
+_LAID_OUT = "the same values are laid out in another way"
+_MOST_SERIES = 3  # that are told of
 
 
 def describe_change(before: Series, after: Series) -> str:
     """Return which columns and how many rows differ, and the first and the last of them.
 
-    Rows are matched by their stamps where both have stamps, else by their numbers, counted from 0.
+    Rows are matched by their stamps where both have stamps, else by their numbers, counted from 0; of several series
+    each by itself.
     """
+    if not (before.several or after.several):
+        return _describe(before, after)
+    old, new = ({part.name: part for part in series.parts} for series in (before, after))
+    pairs = [(name, _part(before, old[name]), _part(after, new[name])) for name in old if name in new]
+    changed = [(name, one, two) for name, one, two in pairs if not _are_equal(one, two)]
+    told = [f"series {name}: {_describe(one, two)}" for name, one, two in changed[:_MOST_SERIES]]
+    told += [f"{len(changed) - _MOST_SERIES} series more"] if len(changed) > _MOST_SERIES else []
+    for word, names in (("new", [name for name in new if name not in old]), ("gone", [n for n in old if n not in new])):
+        told += [f"series {', '.join(names)} {word}"] if names else []
+    return "; ".join(told) or _LAID_OUT
+
+
+def _part(series: Series, part: Part) -> Series:
+    rows = slice(part.start, part.stop)
+    return replace(
+        series,
+        features_TF=series.features_TF[rows],
+        targets_TK=series.targets_TK[rows],
+        observed_T=series.observed_T[rows],
+        stamps=None if series.stamps is None else series.stamps[rows],
+        several=(),
+    )
+
+
+def _are_equal(one: Series, two: Series) -> bool:
+    return _describe(one, two) == _LAID_OUT
+
+
+def _describe(before: Series, after: Series) -> str:
     places = (_places(before), _places(after))
     if before.stamps is None or after.stamps is None or before.stamps.tz != after.stamps.tz:
         places = (pd.RangeIndex(len(before)), pd.RangeIndex(len(after)))
@@ -27,7 +61,7 @@ def describe_change(before: Series, after: Series) -> str:
         only = there.difference(others)
         if len(only):
             told.append(f"{_rows(len(only))} {'is' if len(only) == 1 else 'are'} {word} ({_span(only)})")
-    return "; ".join(told) or "the same values are laid out in another way"
+    return "; ".join(told) or _LAID_OUT
 
 
 def _places(series: Series) -> pd.Index:

@@ -135,7 +135,7 @@ def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, chang
     """
     shape = _shape_of(spec)
     series = read_data(spec, change=change) if series is None else series
-    splits = _split(spec, series, shape)
+    splits = _splits(spec, series, shape)
     _check_season(spec, splits)
     train = _rows([bounds.train for bounds in splits])
     observed_TK = series.known_TK[train]
@@ -184,12 +184,12 @@ def _shape_of(spec: ExperimentSpec) -> WindowShape:
     return WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
 
 
-def _split(spec: ExperimentSpec, series: Series, shape: WindowShape) -> tuple[Bounds, ...]:
+def _splits(spec: ExperimentSpec, series: Series, shape: WindowShape) -> tuple[Bounds, ...]:
     """Return the splits of each series."""
     if spec.data.is_examples:
         splits: tuple[Bounds, ...] = (bounds_of_examples(spec.data, shape, len(series)),)
     else:
-        splits = tuple(_split_part(spec, series, part) for part in series.parts)
+        splits = tuple(_split(spec, series, part) for part in series.parts)
         splits = tuple(bounds_of_fold(bounds, spec.evaluation, shape) for bounds in splits)
     if (conformal := spec.evaluation.conformal) is not None:
         splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
@@ -203,7 +203,7 @@ def _check_season(spec: ExperimentSpec, splits: Sequence[Bounds]) -> None:
         raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
 
 
-def _split_part(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:
+def _split(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:
     stamps = None if series.stamps is None else series.stamps[part.start : part.stop]
     try:
         return split_bounds(spec.data.split, part.stop - part.start, stamps).moved(part.start)

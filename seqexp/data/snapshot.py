@@ -9,6 +9,7 @@ Axis letters: T steps, F features, K targets.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,8 @@ def as_arrays(series: Series) -> dict[str, Array]:
     if series.stamps is not None:
         arrays["stamps"] = series.stamps.asi8
         arrays["clock"] = np.array([series.stamps.unit, "" if series.stamps.tz is None else str(series.stamps.tz)])
+    if series.several:
+        arrays["several"] = np.array([json.dumps([[part.name, part.start, part.stop] for part in series.several])])
     check = fingerprint_of(series.features_TF, series.targets_TK, series.observed_T, series.stamps)
     return {**arrays, "fingerprints": np.array([series.fingerprint, check])}
 
@@ -57,7 +60,6 @@ class KeptSeries:
     season: int
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
-    several: tuple[Part, ...] = ()
 
     @classmethod
     def of(cls, path: Path, data: Mapping[str, Any]) -> KeptSeries:
@@ -67,9 +69,7 @@ class KeptSeries:
             KeyError: The record does not hold all of it.
         """
         names = (tuple(data["features"]), tuple(data["targets"]))
-        places = zip(data.get("series", ()), data.get("rows_of_series", ()), strict=True)
-        several = tuple(Part(name, start, stop) for name, (start, stop) in places)
-        return cls(path, data["fingerprint"], data["frequency"], data["season"], *names, several)
+        return cls(path, data["fingerprint"], data["frequency"], data["season"], *names)
 
     def moved(self, path: str) -> KeptSeries:
         """Return the same for a machine on which the copy lies elsewhere."""
@@ -81,7 +81,7 @@ class KeptSeries:
         Raises:
             DataError: The copy is missing, or not what was kept.
         """
-        features_TF, targets_TK, observed_T, stamps = _read_content(self.path, self.fingerprint)
+        features_TF, targets_TK, observed_T, stamps, several = _read_content(self.path, self.fingerprint)
         return Series(
             features_TF=features_TF,
             targets_TK=targets_TK,
@@ -93,7 +93,7 @@ class KeptSeries:
             feature_names=self.feature_names,
             target_names=self.target_names,
             fingerprint=self.fingerprint,
-            several=self.several,
+            several=several,
         )
 
 
@@ -106,19 +106,25 @@ def check_copy(path: Path) -> None:
     _read_content(path, path.stem.partition("-")[0])
 
 
-def _read_content(path: Path, fingerprint: str) -> tuple[Array, Array, Array, pd.DatetimeIndex | None]:
-    """Return features ``(T, F)``, targets ``(T, K)``, observed ``(T,)`` and stamps of a copy."""
+_Content = tuple[Array, Array, Array, pd.DatetimeIndex | None, tuple[Part, ...]]
+
+
+def _read_content(path: Path, fingerprint: str) -> _Content:
+    """Return features ``(T, F)``, targets ``(T, K)``, observed ``(T,)``, stamps and the several series of a copy."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             features_TF, observed_T = arrays["features"], arrays["observed"]
             targets_TK = arrays.get("targets", features_TF)
+            several = (
+                tuple(Part(*part) for part in json.loads(str(arrays["several"][0]))) if "several" in arrays else ()
+            )
             fingerprints = arrays["fingerprints"].tolist()
             stamps = _stamps_of(arrays["stamps"], *arrays["clock"].tolist()) if "stamps" in arrays else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise _damaged(path, str(error) or type(error).__name__) from None
     if fingerprints != [fingerprint, fingerprint_of(features_TF, targets_TK, observed_T, stamps)]:
         raise _damaged(path, "its content has another fingerprint")
-    return features_TF, targets_TK, observed_T, stamps
+    return features_TF, targets_TK, observed_T, stamps, several
 
 
 def _damaged(path: Path, reason: str) -> DataError:

@@ -172,7 +172,6 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
         "targets": list(series.target_names),
         "bounds": {split: _hull(dataset.stretches(split)) for split in dataset.starts},
         "series": [part.name for part in series.several],
-        "rows_of_series": [[part.start, part.stop] for part in series.several],
         "windows": {split: len(starts_W) for split, starts_W in dataset.starts.items()},
         "feature_scaler": dataset.feature_scaler.as_values(),
         "target_scaler": dataset.target_scaler.as_values(),

@@ -122,6 +122,7 @@ def _by_fingerprints(before: Mapping[str, Any], after: Mapping[str, Any]) -> str
     for key, word in (("steps", "rows"), ("first", "first row"), ("last", "last row")):
         if before.get(key) != after.get(key):
             told.append(f"{word} {before.get(key)} -> {after.get(key)}")
+    told = told or ["names, or how the values are laid out"]
     return f"{', '.join(told)} (there is no copy to tell which rows)"
 
 

@@ -63,3 +63,14 @@ def test_filled_values_and_zones_are_told(read: Callable[..., Series]) -> None:
     assert describe_change(before, after) == "1 row changed between observed and filled"
     zoned = read(_frame(), "data.time=date", "data.timezone=UTC")
     assert "no zone -> UTC" in describe_change(read(_frame(), "data.time=date"), zoned)
+
+
+def test_of_several_series_each_is_told_by_itself(read: Callable[..., Series]) -> None:
+    north, south = (_frame().assign(shop=shop) for shop in ("north", "south"))
+    words = ("data.time=date", "data.series=shop", "data.features=[a,b]")
+    before = read(pd.concat([north, south]), *words)
+    assert describe_change(before, before) == "the same values are laid out in another way"
+    south.loc[5, "a"] += 1
+    west = _frame().assign(shop="west")
+    text = describe_change(before, read(pd.concat([west, south, north]), *words))
+    assert text == "series south: 1 row differs: 1 of 'a' (2024-01-06 00:00:00); series west new"

@@ -151,8 +151,6 @@ def test_a_copy_of_several_series_is_the_same_several(compose: Compose, tmp_path
         "season": series.season,
         "features": list(series.feature_names),
         "targets": list(series.target_names),
-        "series": [part.name for part in series.several],
-        "rows_of_series": [[part.start, part.stop] for part in series.several],
     }
     again = KeptSeries.of(snapshot_path(tmp_path, name_of(series)), told).read()
     assert again.several == series.several

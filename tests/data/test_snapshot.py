@@ -36,6 +36,9 @@ def _table(path: Path, kind: str) -> list[str]:
         words.append("data.time=t")
         if kind == "calendar":
             words.append("data.calendar=[hour,weekend]")
+    if kind == "several":
+        frame["shop"] = ["north", "south"] * 45
+        words.append("data.series=shop")
     if kind == "targets alone":
         words[-1] = "data.features=null"
     frame.to_parquet(path)
@@ -49,7 +52,7 @@ def _kept(series: Series, runs: Path) -> KeptSeries:
     return KeptSeries(path, series.fingerprint, series.frequency, series.season, *names)
 
 
-KINDS = ["plain", "float32", "holes", "filled", "zone", "offset", "calendar", "targets alone"]
+KINDS = ["plain", "several", "float32", "holes", "filled", "zone", "offset", "calendar", "targets alone"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,7 +71,7 @@ def test_a_copy_gives_the_very_same_series(kind: str, compose: Compose, tmp_path
         assert again.stamps.equals(series.stamps)
         assert again.stamps.dtype == series.stamps.dtype
         assert str(again.stamps.tz) == str(series.stamps.tz)
-    for name in ("frequency", "season", "year", "feature_names", "target_names", "fingerprint"):
+    for name in ("frequency", "season", "year", "feature_names", "target_names", "fingerprint", "several"):
         assert getattr(again, name) == getattr(series, name)
     check_copy(list_snapshots(tmp_path / "runs")[0])
 

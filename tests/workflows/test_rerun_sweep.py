@@ -18,6 +18,7 @@ from seqexp.workflows.find_original import find_originals
 from seqexp.workflows.plan import plan_sweep
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reporter import Reporter
+from seqexp.workflows.rerun import rerun
 from seqexp.workflows.rerun_sweep import RerunSweepResult, rerun_sweep
 from seqexp.workflows.sweep import run_sweep
 
@@ -116,6 +117,17 @@ def test_changed_data_are_read_from_the_copy_in_workers_too(project: Project) ->
     assert all("200 rows differ" not in done.verdict.text for done in result.reruns)
     assert len(list_snapshots(project.runs)) == 1
     assert {note[:29] for done in result.reruns for note in done.verdict.notes} == {"the copy of the data was read"}
+
+
+def test_the_folds_of_a_backtest_are_repeated(project: Project) -> None:
+    words = [*SMALL, "name=folds", "topology=vector_output", "training.epochs=1", "tracking=none"]
+    words += ["evaluation.mode=backtest", "evaluation.backtest.folds=2"]
+    run_sweep(project, plan_sweep(project, words))
+    assert rerun_sweep(project, "folds").total == "2 of 2 bitwise"
+    first = read_plan(list_sweeps(project.sweeps)[0])["points"][0]
+    done = rerun(project, first["run_key"])
+    assert done.verdict.outcome == "bitwise"
+    assert done.outcome.stored.record.run_key == first["run_key"]
 
 
 @pytest.mark.parametrize(
