@@ -63,7 +63,10 @@ def problems_of_part(value: Any, section: str, key: str = "") -> Iterator[Proble
     name, args = found
     known = arguments_of(section, name)
     if known is None:
-        yield Problem(f"there is no {noun} {name!r}.", key, mend=suggest(name, known_names(section)))
+        mend = suggest(name, known_names(section))
+        if section in ("metrics", "scores") and arguments_of("scores" if section == "metrics" else "metrics", name):
+            mend = f"Name it in {'evaluation' if section == 'metrics' else 'training'}.metrics."
+        yield Problem(f"there is no {noun} {name!r}.", key, mend=mend)
         return
     yield from problems_of_arguments(name, args, known, dotted(key, name))
 
@@ -169,6 +172,27 @@ def _with_floats(value: Any, kind: str) -> Any:
     return value
 
 
+def parts_within(value: Any, section: str) -> Iterator[tuple[str, str]]:
+    """Yield section and name of a checked part and of every part and function inside it.
+
+    >>> list(parts_within({"TimeDistributed": {"layer": {"Dense": {"units": 1}}}}, "layers"))
+    [('layers', 'TimeDistributed'), ('layers', 'Dense')]
+    """
+    name, args = (value.name, value.args) if isinstance(value, Part) else split_part(value) or ("", {})
+    yield section, name
+    for key, described in (arguments_of(section, name) or {}).items():
+        inner = args.get(key)
+        if inner is None:
+            continue
+        if described["kind"] == "function":
+            yield "functions", inner
+        elif described["kind"] == "cells":
+            for cell in inner:
+                yield from parts_within(cell, "layers")
+        elif described["kind"] in _SECTIONS:
+            yield from parts_within(inner, _SECTIONS[described["kind"]])
+
+
 def _a(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
@@ -225,3 +249,5 @@ _as_written = PlainSerializer(Part.as_written)
 Layer = Annotated[Part, _reader("layers"), _as_written]
 Loss = Annotated[Part, _reader("losses"), _as_written]
 Metric = Annotated[Part, _reader("metrics"), _as_written]
+Score = Annotated[Part, _reader("scores"), _as_written]
+Baseline = Annotated[Part, _reader("baselines"), _as_written]

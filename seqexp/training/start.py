@@ -31,6 +31,12 @@ def start_tensorflow(threads: int | None = None) -> None:
         gc.freeze()
 
 
+def import_keras() -> None:
+    """Import Keras for code that needs its classes; :func:`start_tensorflow` still sets threads and cache."""
+    with _environment({"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}), _quiet_stderr():
+        import keras  # noqa: F401
+
+
 def _settings(threads: int | None) -> dict[str, str]:
     """Return the environment that TensorFlow is to start in; what a person has set already stays."""
     wanted = {"TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -10,6 +10,8 @@ from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
 from seqexp.execution.ray import RayExecutor
 from seqexp.extras import require
+from seqexp.plugins.code import Code
+from seqexp.plugins.loading import adopt
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import package_versions
@@ -20,10 +22,17 @@ _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on al
 
 @dataclass(frozen=True)
 class RunTask:
-    """What a worker is given: an experiment, and the fingerprint that its data had when it was planned."""
+    """What a worker is given.
+
+    Attributes:
+        spec: The experiment.
+        fingerprint: That of its data when it was planned.
+        codes: A user's own code that it uses: its text, for a worker on another machine has no such file.
+    """
 
     spec: ExperimentSpec
     fingerprint: str
+    codes: tuple[Code, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -68,6 +77,7 @@ def make_executor(execution: ExecutionSpec) -> Executor:
 
 def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
+    adopt(task.codes)
     computed = compute_run(task.spec, tell)
     found = computed.values["data"]["fingerprint"]
     if found != task.fingerprint:

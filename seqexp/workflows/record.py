@@ -7,11 +7,13 @@ from pathlib import Path
 
 from seqexp.errors import RunFailed
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.used_code import own_codes
 from seqexp.store.environment import describe_environment, git_state
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import HISTORY, SPEC, StoredRun, history_file, spec_file, write_run
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.identity import title_of
+from seqexp.workflows.user_code import PLUGINS, describe_code
 
 ERROR = "error.txt"
 
@@ -35,6 +37,8 @@ def record_run(runs: Path, spec: ExperimentSpec, run_key: str, started: float, c
 
 def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, computed: Computed) -> StoredRun:
     environment = {**(computed.values.get("environment") or describe_environment()), "git": git_state(Path.cwd())}
+    if code := describe_code(spec):
+        environment[PLUGINS] = code
     record = RunRecord(
         name=spec.name,
         run_key=run_key,
@@ -48,6 +52,7 @@ def _write(runs: Path, spec: ExperimentSpec, run_key: str, started: float, compu
         **{**computed.values, "environment": environment},
     )
     files = {SPEC: spec_file(spec.as_tree()), HISTORY: history_file(computed.history), **computed.files}
+    files |= {code.file_name: code.content for code in own_codes(spec)}
     if computed.explanation:
         files[ERROR] = f"{computed.explanation}\n".encode()
     return write_run(runs, record, files)
