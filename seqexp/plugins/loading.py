@@ -130,7 +130,7 @@ def _registered_as(name: str) -> Iterator[Code]:
     for part in everything():
         if part.written is not None:
             yield part.written
-        elif part.name == name:
+        elif part.package == name:
             yield part.code
 
 

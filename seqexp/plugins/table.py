@@ -38,8 +38,8 @@ class OwnPart:
 
     @property
     def package(self) -> str:
-        """The name of its plugin, under which Keras knows it; of a notebook's, its own."""
-        return self.written.name if self.written else self.name
+        """The name of its plugin, under which Keras knows it; what stands in a notebook is one by itself."""
+        return self.written.name if self.written else f"{self.kind}_{self.name}"
 
     @property
     def code(self) -> Code:
@@ -48,7 +48,7 @@ class OwnPart:
         Raises:
             PluginError: Its source cannot be found, or refers to what no source tells.
         """
-        return self.written or Code(self.name, source_of(self.entry).encode(), self.place)
+        return self.written or Code(self.package, source_of(self.entry).encode(), self.place)
 
 
 _TABLE: dict[tuple[str, str], OwnPart] = {}
@@ -126,8 +126,7 @@ def _code_of(entry: Any) -> Code | None:
     file = getattr(sys.modules.get(entry.__module__), "__file__", None)
     if entry.__module__ == "__main__" or not file:
         return None
-    path = Path(file)
-    return Code(path.stem if path.stem != "__init__" else path.parent.name, path.read_bytes(), file, entry.__module__)
+    return Code(entry.__module__.replace(".", "_"), Path(file).read_bytes(), file, entry.__module__)
 
 
 def _is_defined_anew(before: OwnPart, part: OwnPart) -> bool:

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen
-from seqexp.spec.catalogue import NOUNS, arguments_of, known_names
+from seqexp.spec.catalogue import NOUNS, OWN_KINDS, arguments_of, known_names
 
 LARGEST_SIZE = 65_536
 _SECTIONS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
@@ -63,12 +63,19 @@ def problems_of_part(value: Any, section: str, key: str = "") -> Iterator[Proble
     name, args = found
     known = arguments_of(section, name)
     if known is None:
-        mend = suggest(name, known_names(section))
-        if section in ("metrics", "scores") and arguments_of("scores" if section == "metrics" else "metrics", name):
-            mend = f"Name it in {'evaluation' if section == 'metrics' else 'training'}.metrics."
-        yield Problem(f"there is no {noun} {name!r}.", key, mend=mend)
+        yield Problem(f"there is no {noun} {name!r}.", key, mend=_mend_of_unknown(name, section))
         return
     yield from problems_of_arguments(name, args, known, dotted(key, name))
+
+
+def _mend_of_unknown(name: str, section: str) -> str:
+    other = {"metrics": "scores", "scores": "metrics"}.get(section)
+    if other is not None and arguments_of(other, name) is not None:
+        return f"Name it in {'training' if other == 'metrics' else 'evaluation'}.metrics."
+    mend = suggest(name, known_names(section))
+    if section not in OWN_KINDS or mend.startswith("Did"):
+        return mend
+    return f"{mend}\n  If it is your own, name its file: --plugin FILE.py."
 
 
 def problems_of_arguments(name: str, args: Mapping[str, Any], known: Any, key: str) -> Iterator[Problem]:
@@ -120,7 +127,7 @@ def _problems_of_value(value: Any, described: Mapping[str, Any], key: str) -> It
         if not isinstance(value, str):
             yield Problem(f"expected the name of {_a(NOUNS[section])}, got {shown(value)}.", key)
         elif value not in known_names(section):
-            yield Problem(f"there is no {kind} {value!r}.", key, mend=suggest(value, known_names(section)))
+            yield Problem(f"there is no {kind} {value!r}.", key, mend=_mend_of_unknown(value, section))
     elif kind == "schedule" and not _is_number(value):
         if split_part(value) is None:
             yield Problem(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
+from seqexp.errors import PluginError
 from seqexp.plugins.code import Code
 from seqexp.plugins.table import OwnPart, find
 from seqexp.spec.catalogue import OWN_KINDS
@@ -22,10 +24,15 @@ def own_codes(spec: ExperimentSpec) -> tuple[Code, ...]:
     """Return the codes that an experiment uses something of, each once, in the order of their names.
 
     Raises:
-        PluginError: The source of one of them is not known.
+        PluginError: The source of one of them is not known, or two have one name.
     """
     found = {code.digest: code for code in (part.code for part in own_parts(spec))}
-    return tuple(sorted(found.values(), key=lambda code: (code.name, code.digest)))
+    codes = sorted(found.values(), key=lambda code: (code.name, code.digest))
+    for one, other in pairwise(codes):
+        if one.name == other.name:
+            message = f"two pieces of own code have the name {one.name!r}: {one.place} and {other.place}."
+            raise PluginError(message, mend="Rename one of the files.")
+    return tuple(codes)
 
 
 def code_digests(spec: ExperimentSpec) -> list[str]:
