@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Overrides, Workspace
+from seqexp.cli.options import ConfigDir, Overrides, Plugins, Workspace
 
 if TYPE_CHECKING:
     from seqexp.compose.composer import Composed
@@ -22,18 +22,25 @@ class Kind(StrEnum):
     optimizers = "optimizers"
     layers = "layers"
     functions = "functions"
+    losses = "losses"
+    metrics = "metrics"
+    sources = "sources"
+    scalers = "scalers"
+    baselines = "baselines"
     studies = "studies"
     runs = "runs"
 
 
 def list_(
     kind: Annotated[
-        Kind | None, typer.Argument(help="What to list; everything but layers and runs if left out.")
+        Kind | None,
+        typer.Argument(help="What to list; topologies, data, optimizers, functions and studies if left out."),
     ] = None,
-    name: Annotated[Optional[str], typer.Argument(help="One layer or optimizer, with all its arguments.")] = None,  # noqa: UP045
+    name: Annotated[str | None, typer.Argument(help="One layer, loss, optimizer ..., with all its arguments.")] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="So many runs, of those that began last.")] = 50,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """List what there is to choose from, or the runs of the workspace.
 
@@ -42,7 +49,7 @@ def list_(
     from seqexp.cli import listing
     from seqexp.workflows.project import open_project
 
-    listing.print_list(open_project(workspace, config_dir), kind.value if kind else None, name, last)
+    listing.print_list(open_project(workspace, config_dir, plugin), kind.value if kind else None, name, last)
 
 
 def show(
@@ -50,6 +57,7 @@ def show(
     origin: Annotated[bool, typer.Option("--origin", help="Say which file or override gave each value.")] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Show the resolved config of an experiment.
 
@@ -61,7 +69,7 @@ def show(
     from seqexp.workflows.project import open_project
     from seqexp.workflows.show import values_and_origins
 
-    composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    composed = open_project(workspace, config_dir, plugin).compose_one(overrides or [])
     if origin:
         results().print(make_table(("key", "value", "from"), values_and_origins(composed)))
     else:
@@ -78,6 +86,7 @@ def check(
     ] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Check an experiment: its config, its data, and the shapes of its layers.
 
@@ -87,7 +96,7 @@ def check(
     from seqexp.workflows.check import check_data, check_layers
     from seqexp.workflows.project import open_project
 
-    composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    composed = open_project(workspace, config_dir, plugin).compose_one(overrides or [])
     if leakage:
         _check_leakage(composed)
         return

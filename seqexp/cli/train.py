@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Overrides, Workspace
+from seqexp.cli.options import ConfigDir, Json, Overrides, Plugins, Workspace
 from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
@@ -30,6 +30,7 @@ def run(
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Train one experiment, compare it with the baselines, and record it; of a backtest, every fold.
 
@@ -43,7 +44,7 @@ def run(
     from seqexp.workflows.requests import request_run
     from seqexp.workflows.run import quick_run
 
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugin)
     composed = project.compose_one(overrides or [])
     if quick:
         with composed.explained():
@@ -85,6 +86,7 @@ def sweep(
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Run every combination of several values, or a study, and compare the runs.
 
@@ -96,7 +98,7 @@ def sweep(
     from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
 
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugin)
     options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
     if dry_run:
         _look_ahead(project, words or [], options, json=json)

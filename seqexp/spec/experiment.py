@@ -78,6 +78,9 @@ class ExperimentSpec(Frozen):
                 message = f"a difference is summed up from the last known values, and {absent[0]!r} is not read."
                 mend = "Name the targets in data.features, too, or leave the differences out."
                 problems.append(Problem(message, "data.transform", mend=mend))
+        if self.evaluation.baselines and self.data.is_examples:
+            message = f"the examples of {self.data.name} lie in no series, whose past a baseline could know."
+            problems.append(Problem(message, "evaluation.baselines", mend="Leave them out."))
         problems += self._problems_of_head()
         if problems:
             raise PartErrors(problems)

@@ -6,12 +6,12 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen, Many, Steps
 from seqexp.spec.catalogue import arguments_of, known_names
-from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown, with_floats
+from seqexp.spec.parts import Baseline, Loss, Metric, PartErrors, Score, problems_of_arguments, shown, with_floats
 
 Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase", "val/pinball", "val/cross_entropy"]
 DEFAULT_SELECT: Select = "val/mae"
@@ -153,6 +153,8 @@ class EvaluationSpec(Frozen):
         conformal: Intervals around point forecasts; None for none.
         scaled: Whether errors are given in units of the scaler, too, as the tables of many papers are.
         select: The figure of validation that runs are ranked by.
+        metrics: Scores of a user's own.
+        baselines: Baselines of a user's own.
     """
 
     mode: Literal["holdout", "backtest"] = "holdout"
@@ -161,6 +163,13 @@ class EvaluationSpec(Frozen):
     conformal: ConformalSpec | None = None
     scaled: bool = False
     select: Select = DEFAULT_SELECT
+    metrics: Many[Score] = ()
+    baselines: Many[Baseline] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not used: the run keys of all others stay as they are."""
+        return {key: value for key, value in write(self).items() if value or key not in ("metrics", "baselines")}
 
     @model_validator(mode="after")
     def _uses_backtest(self) -> EvaluationSpec:

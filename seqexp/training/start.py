@@ -48,6 +48,12 @@ def _threads_asked_for() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def import_keras() -> None:
+    """Import Keras for code that needs its classes; :func:`start_tensorflow` still sets threads and cache."""
+    with _environment({"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}), _quiet_stderr():
+        import keras  # noqa: F401
+
+
 def _settings(threads: int | None) -> dict[str, str]:
     """Return the environment that TensorFlow is to start in; what a person has set already stays."""
     wanted = {"TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -12,6 +12,8 @@ from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
 from seqexp.execution.ray import RayExecutor
 from seqexp.extras import require
+from seqexp.plugins.code import Code
+from seqexp.plugins.loading import adopt
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import package_versions
@@ -23,14 +25,19 @@ _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on al
 
 @dataclass(frozen=True)
 class RunTask:
-    """What a worker is given: an experiment, the fingerprint that its data had when it was planned, and their copy.
+    """What a worker is given.
 
-    A copy is read in place of what the spec names.
+    Attributes:
+        spec: The experiment.
+        fingerprint: That of its data when it was planned.
+        kept: A copy of its data, which is read in place of what the spec names.
+        codes: A user's own code that it uses: its text, for a worker on another machine has no such file.
     """
 
     spec: ExperimentSpec
     fingerprint: str
     kept: KeptSeries | None = None
+    codes: tuple[Code, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -79,6 +86,7 @@ def make_executor(execution: ExecutionSpec) -> Executor:
 
 def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
+    adopt(task.codes)
     dataset = prepare_dataset(task.spec, series=Again(kept=task.kept).read(task.spec))
     computed = compute_run(task.spec, tell, dataset)
     found = computed.values["data"]["fingerprint"]

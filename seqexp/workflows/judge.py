@@ -25,6 +25,7 @@ from seqexp.evaluation.evaluate import (
 from seqexp.evaluation.examples import ExampleBaselines
 from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import Scale, seasonal_scale
+from seqexp.evaluation.own import own_baselines
 from seqexp.evaluation.tokens import score_token_split
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.issue import Issued
@@ -54,13 +55,14 @@ class SeriesJudge:
     def __init__(self, spec: ExperimentSpec, dataset: Dataset) -> None:
         self._spec, self._dataset = spec, dataset
         self._history = history_of(spec, dataset)
+        self._own = own_baselines(spec.evaluation.baselines)
         season = dataset.series.season
         trained = [self._history.targets_TK[slice(*stretch)] for stretch in dataset.stretches("train")]
         self._scales = [seasonal_scale(values_TK, season) for values_TK in trained]
 
     def score(self, split: str, issued: Issued) -> tuple[SplitScores, Naive]:
         """Score beside naive forecasts and a linear map of the window; in each fold, too, where there are several."""
-        naive = naive_forecasts(self._history, issued.first_W)
+        naive = naive_forecasts(self._history, issued.first_W, self._own)
         scores = _score_numbers(self._spec, self._dataset, issued, naive, self._scale(issued.first_W))
         evaluation, true_WNK, forecast_WNK = self._spec.evaluation, issued.true_WNK, issued.forecast_WNK
         if split == "test" and evaluation.mode == "backtest" and evaluation.backtest.refit == "never":

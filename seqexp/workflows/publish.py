@@ -35,6 +35,7 @@ from seqexp.store.run_dir import (
 )
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
+from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
 _ODD = re.compile(r"[^\w\-. :/]")  # signs that MLflow takes in no name, and a target may have
@@ -166,7 +167,8 @@ def _projection(
         points=list(_points(run, shown.epochs)),
         tags={**tags, **extra},
         note=_note(run, spec),
-        files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()},
+        files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()}
+        | dict.fromkeys(sorted((run.path / PLUGINS).glob("*.py")), PLUGINS),
         model=model,
         run_id=shown.run_id,
     )
@@ -223,6 +225,8 @@ def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
         folder.mkdir()
         for name in (MODEL, SPEC, RECORD):
             shutil.copy(run.path / name, folder)
+        if (run.path / PLUGINS).is_dir():
+            shutil.copytree(run.path / PLUGINS, folder / PLUGINS)
         yield LoggedModel(
             name=spec["topology"]["name"],
             folder=folder,

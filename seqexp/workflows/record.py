@@ -7,12 +7,14 @@ from pathlib import Path
 
 from seqexp.errors import RunFailed
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.used_code import own_codes
 from seqexp.store.environment import code_state, describe_environment, git_state
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import HISTORY, SPEC, StoredRun, history_file, spec_file, write_run
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.kept_data import noted_snapshot
+from seqexp.workflows.user_code import PLUGINS, describe_code
 
 ERROR = "error.txt"
 
@@ -41,6 +43,8 @@ def _write(
 ) -> StoredRun:
     computed_in = computed.values.get("environment") or describe_environment()
     environment = {**computed_in, "git": git_state(Path.cwd()), "code": code_state()}
+    if code := describe_code(spec):
+        environment[PLUGINS] = code
     data = noted_snapshot(runs, computed.values.get("data", {}))
     record = RunRecord(
         name=spec.name,
@@ -56,6 +60,7 @@ def _write(
         **{**computed.values, "data": data, "environment": environment},
     )
     files = {SPEC: spec_file(spec.as_tree()), HISTORY: history_file(computed.history), **computed.files}
+    files |= {code.file_name: code.content for code in own_codes(spec)}
     if computed.explanation:
         files[ERROR] = f"{computed.explanation}\n".encode()
     return write_run(runs, record, files)

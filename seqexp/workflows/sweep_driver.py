@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
+from seqexp.spec.used_code import own_codes
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
 from seqexp.store.sweep_dir import add_point, read_plan
@@ -63,7 +64,7 @@ class SweepDriver:
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
             keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
-            task = RunTask(point.spec, point.fingerprint, point.again.kept)
+            task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec))
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)
         self._keep(number, found)

@@ -16,6 +16,7 @@ import numpy as np
 from seqexp.data.dataset import Dataset
 from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
 from seqexp.evaluation.evaluate import SplitScores
+from seqexp.evaluation.own import check_scores, with_own
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.issue import Forecast, Issued, Issuer
 from seqexp.workflows.judge import make_judge
@@ -71,7 +72,8 @@ def train(
     set_seed(spec.seed)
     with progress.timed("build"):
         built = build_model(spec)
-        check_settings(spec.optimizer, spec.training)
+        check_settings(spec.optimizer, spec.training, targets=spec.data.n_targets)
+        check_scores(spec.evaluation.metrics, steps=spec.output_length, targets=spec.data.n_targets)
         initial = hash_weights(built.model)
     arrays = TrainingArrays(
         inputs_TF=dataset.inputs_TF,
@@ -126,7 +128,9 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
             if not len(dataset.starts[split]):
                 continue
             issued = issuer.issue(split)
-            progress.scores[split], naive = judge.score(split, issued)
+            scores, naive = judge.score(split, issued)
+            own = spec.evaluation.metrics
+            progress.scores[split] = with_own(scores, own, issued.true_WNK, issued.forecast_WNK, naive)
             if split == "validation":  # there so that runs can be ranked on what they share
                 forecasts |= {f"val_{name}": values for name, values in _arrays(issued, dataset).items()}
                 continue
