@@ -13,6 +13,7 @@ from seqexp.extras import require
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import package_versions
+from seqexp.workflows.checkpoints import CheckpointPlace
 from seqexp.workflows.compute import Computed, Tell, compute_run
 
 _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on all machines of a cluster
@@ -20,10 +21,11 @@ _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on al
 
 @dataclass(frozen=True)
 class RunTask:
-    """What a worker is given: an experiment, and the fingerprint that its data had when it was planned."""
+    """What a worker is given: an experiment, the fingerprint of its data when planned, and where its state may lie."""
 
     spec: ExperimentSpec
     fingerprint: str
+    place: CheckpointPlace | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -68,11 +70,13 @@ def make_executor(execution: ExecutionSpec) -> Executor:
 
 def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
-    computed = compute_run(task.spec, tell)
+    computed = compute_run(task.spec, tell, place=task.place)
     found = computed.values["data"]["fingerprint"]
     if found != task.fingerprint:
         message = "the data changed after the sweep was planned; give the command again."
         return Computed("FAILED", {"reason": "data_changed", "message": message}, message)
+    if task.place is not None and computed.status == "FINISHED":
+        task.place.leave()
     return computed
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.errors import SeqexpError
@@ -14,6 +15,7 @@ from seqexp.evaluation.evaluate import flat_baselines, flat_metrics
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
+from seqexp.workflows.checkpoints import CheckpointPlace, checkpoint_place, clear_checkpoint
 from seqexp.workflows.compute import Computed, compute_run
 from seqexp.workflows.identity import run_key_of, title_of
 from seqexp.workflows.record import record_run
@@ -67,7 +69,9 @@ def run_experiment(
         if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
             return RunResult(done, was_done=True)
         hear = listen(run_key) if listen else lambda history: None
-        stored = _attempt(spec, dataset, run_key, runs, reporter, hear, on_killed or (lambda run: None))
+        place = checkpoint_place(spec, runs, run_key, request=uuid4().hex if force else "")
+        stored = _attempt(spec, dataset, run_key, runs, place, reporter, hear, on_killed or (lambda run: None))
+        clear_checkpoint(runs, stored.record)
     return RunResult(stored, was_done=False)
 
 
@@ -97,6 +101,7 @@ def _attempt(
     dataset: Dataset,
     run_key: str,
     runs: Path,
+    place: CheckpointPlace | None,
     reporter: Reporter,
     hear: Listen,
     on_killed: Callable[[StoredRun], None],
@@ -111,7 +116,7 @@ def _attempt(
 
     reporter.started(0, "", spec, title_of(spec))
     try:
-        computed = compute_run(spec, tell, dataset)
+        computed = compute_run(spec, tell, dataset, place)
     except SeqexpError:
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept
