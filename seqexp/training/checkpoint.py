@@ -173,7 +173,7 @@ def unfinished(path: Path) -> Path:
 
 def _read(path: Path) -> tuple[dict[str, Any], Array, Array, list[str]]:
     """Return header, values, best values and the lines of the epochs; the sums in the file are checked on the way."""
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         header = json.loads(file["header"].tobytes())
         lines = file["epochs"].tobytes().decode().split("\n")
         return header, file["values"], file["best"], lines
