@@ -152,12 +152,13 @@ class ExperimentSpec(Frozen):
     def what_affects_the_result(self) -> dict[str, Any]:
         """Return the part of the spec that a run key is made of.
 
-        The name, the tracking, the execution, the number of threads, the figure that runs are ranked by, the path of
-        the data file and whether a copy is kept change nothing in the result (the content of the data enters a run key
-        by its own fingerprint). Nor does how folds are cut, where there are none.
+        The name, the tracking, the execution, the number of threads, the checkpoints, the figure that runs are ranked
+        by, the path of the data file and whether a copy is kept change nothing in the result (the content of the data
+        enters a run key by its own fingerprint). Nor does how folds are cut, where there are none.
         """
         tree = self.as_tree()
-        del tree["name"], tree["tracking"], tree["execution"], tree["training"]["threads"]
+        del tree["name"], tree["tracking"], tree["execution"]
+        del tree["training"]["threads"], tree["training"]["checkpoint"]
         del tree["data"]["path"], tree["data"]["name"], tree["data"]["snapshot"], tree["evaluation"]["select"]
         if self.evaluation.mode == "holdout":
             del tree["evaluation"]["mode"], tree["evaluation"]["backtest"]

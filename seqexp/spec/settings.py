@@ -54,8 +54,14 @@ class EarlyStoppingSpec(Frozen):
     min_delta: Annotated[float, Field(ge=0)] = 0.0
 
 
+class CheckpointSpec(Frozen):
+    """Write down the state of a training every so many epochs, for a run that is stopped to go on from."""
+
+    every: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
 class TrainingSpec(Frozen):
-    """The fit. ``threads`` (null: what suits the engine) changes the time it takes and nothing else.
+    """The fit. ``threads`` (null: what suits the engine) and ``checkpoint`` change how long it takes and nothing else.
 
     With ``refit`` the model is trained again from its first weights, on what validation held back too, for as many
     epochs as were best; it is what forecasts the test split, while validation figures stay those of the first training.
@@ -71,6 +77,7 @@ class TrainingSpec(Frozen):
     stride: Annotated[int, Field(ge=1, le=100_000)] = 1
     shuffle: bool = True
     refit: Literal["train+validation"] | None = None
+    checkpoint: CheckpointSpec | None = None
 
     @property
     def cores(self) -> int | None:

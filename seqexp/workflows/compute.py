@@ -23,6 +23,7 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import describe_environment
 from seqexp.store.record import Status
 from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
+from seqexp.workflows.checkpoints import CheckpointPlace
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.kept_data import plan_snapshot
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
@@ -55,13 +56,16 @@ class Computed:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None) -> Computed:
+def compute_run(
+    spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None, place: CheckpointPlace | None = None
+) -> Computed:
     """Train and score an experiment.
 
     Args:
         spec: What to run.
         tell: Told of every epoch.
         dataset: Its data, if they were read before.
+        place: Where its state is written down; the training goes on from what is there.
 
     Returns:
         What there is to record, also of a run that failed.
@@ -71,6 +75,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
     """
     dataset = dataset or prepare_dataset(spec)
     progress = Progress()
+    checkpoint = place.open(spec.training, dataset.series.fingerprint) if place is not None else None
 
     def values() -> dict[str, Any]:
         return {
@@ -92,7 +97,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
         return Computed("FAILED", error, explanation, values(), progress.history)
 
     try:
-        model, forecast = train(spec, dataset, progress, tell)
+        model, forecast = train(spec, dataset, progress, tell, checkpoint)
         forecasts = score(spec, dataset, forecast, progress)
         files = _make_files(spec, dataset, model, forecasts, progress)
     except SeqexpError:

@@ -17,6 +17,7 @@ from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
 from seqexp.store.snapshots import list_snapshots
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
+from seqexp.workflows.checkpoints import list_checkpoints
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publish import default_tracking_uri
 
@@ -107,6 +108,8 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
     yield Finding("runs", f"{len(found)}{f' ({counts})' if counts else ''} in {runs}")
     for folder in sorted(runs.glob("*/.*-*")):
         yield Finding("half-written", f"{folder} (a run that goes on, or was killed; the same run clears it away)")
+    for path in list_checkpoints(runs):
+        yield Finding("checkpoint", f"{path} (of a run that was stopped, or goes on; the same run uses it)")
     for folder in sorted(path for path in runs.glob("*/*") if path.is_dir() and not path.name.startswith(".")):
         try:
             read_run(folder)

@@ -18,6 +18,7 @@ from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import package_versions
 from seqexp.workflows.again import Again
+from seqexp.workflows.checkpoints import CheckpointPlace
 from seqexp.workflows.compute import Computed, Tell, compute_run
 
 _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on all machines of a cluster
@@ -32,12 +33,14 @@ class RunTask:
         fingerprint: That of its data when it was planned.
         kept: A copy of its data, which is read in place of what the spec names.
         codes: A user's own code that it uses: its text, for a worker on another machine has no such file.
+        place: Where the state of its training may lie.
     """
 
     spec: ExperimentSpec
     fingerprint: str
     kept: KeptSeries | None = None
     codes: tuple[Code, ...] = ()
+    place: CheckpointPlace | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -88,11 +91,13 @@ def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
     adopt(task.codes)
     dataset = prepare_dataset(task.spec, series=Again(kept=task.kept).read(task.spec))
-    computed = compute_run(task.spec, tell, dataset)
+    computed = compute_run(task.spec, tell, dataset, place=task.place)
     found = computed.values["data"]["fingerprint"]
     if found != task.fingerprint:
         message = "the data changed after the sweep was planned; give the command again."
         return Computed("FAILED", {"reason": "data_changed", "message": message}, message)
+    if task.place is not None and computed.status == "FINISHED":
+        task.place.leave()
     return computed
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.errors import SeqexpError
@@ -15,6 +16,7 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
 from seqexp.workflows.again import FIRST, Again
+from seqexp.workflows.checkpoints import CheckpointPlace, checkpoint_place, clear_checkpoint
 from seqexp.workflows.compute import Computed, compute_run
 from seqexp.workflows.identity import run_key_of, title_of
 from seqexp.workflows.kept_data import keeping_data, plan_snapshot
@@ -72,7 +74,10 @@ def run_experiment(
             return RunResult(done, was_done=True)
         with keeping_data(runs, plan_snapshot(spec, dataset), lambda: again.read(spec)):
             hear = listen(run_key) if listen else lambda history: None
-            stored = _attempt(spec, dataset, run_key, runs, reporter, hear, on_killed or (lambda run: None), again)
+            place = checkpoint_place(spec, runs, run_key, request=uuid4().hex if force else "")
+            told = on_killed or (lambda run: None)
+            stored = _attempt(spec, dataset, run_key, runs, place, reporter, hear, told, again)
+            clear_checkpoint(runs, stored.record)
     return RunResult(stored, was_done=False)
 
 
@@ -102,6 +107,7 @@ def _attempt(
     dataset: Dataset,
     run_key: str,
     runs: Path,
+    place: CheckpointPlace | None,
     reporter: Reporter,
     hear: Listen,
     on_killed: Callable[[StoredRun], None],
@@ -117,7 +123,7 @@ def _attempt(
 
     reporter.started(0, "", spec, title_of(spec))
     try:
-        computed = compute_run(spec, tell, dataset)
+        computed = compute_run(spec, tell, dataset, place)
     except SeqexpError:
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept

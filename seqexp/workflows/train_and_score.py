@@ -22,6 +22,7 @@ from seqexp.workflows.issue import Forecast, Issued, Issuer
 from seqexp.workflows.judge import make_judge
 
 if TYPE_CHECKING:
+    from seqexp.training.checkpoint import Checkpoint
     from seqexp.training.fit import Fit
     from seqexp.training.watch import EpochEvent
 
@@ -49,9 +50,15 @@ class Progress:
 
 
 def train(
-    spec: ExperimentSpec, dataset: Dataset, progress: Progress, tell: Callable[[EpochEvent], None]
+    spec: ExperimentSpec,
+    dataset: Dataset,
+    progress: Progress,
+    tell: Callable[[EpochEvent], None],
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Any, Forecast]:
     """Build and train the model of an experiment; the history and the fit go into ``progress``.
+
+    The checkpoint is that of the first training: a last one on train and validation is not gone on with half-way.
 
     Returns:
         The model, and what forecasts the windows of a split: test with it, the others with what had not seen them.
@@ -92,7 +99,18 @@ def train(
         tell(event)
 
     with progress.timed("fit"):
-        fit: Fit = fit_model(built.model, arrays, spec.training, spec.optimizer, seed=spec.seed, on_epoch=on_epoch)
+        fit: Fit = fit_model(
+            built.model,
+            arrays,
+            spec.training,
+            spec.optimizer,
+            seed=spec.seed,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+        )
+    if checkpoint is not None:  # what the epochs before took is part of what the result took
+        before = sum(row["seconds"] for row in progress.history[: checkpoint.resumed_at])
+        progress.timings["fit"] = round(progress.timings["fit"] + before, 3)
     progress.fit = {
         "best_epoch": fit.best_epoch,
         "epochs": len(progress.history),
@@ -102,6 +120,7 @@ def train(
         "final_hash": hash_weights(built.model),
         "threads": threads_in_use(),
         **fit.engine,
+        **(checkpoint.described() if checkpoint is not None else {}),
     }
     progress.diagnostics |= diagnose_fit(progress.history, fit.best_epoch) | _unread_steps(spec)
     if fit.compile_seconds is not None:
