@@ -310,6 +310,10 @@ def test_a_recorded_run_is_explained_as_it_was(tmp_path: Path) -> None:
         (["topology.head=gaussian"], "topology.head"),
         (["evaluation.conformal={level: 0.8}"], "evaluation.conformal"),
         (["data.calendar=[hour,holiday:DE]"], "data.calendar"),
+        (["data=adding"], "data.source"),
+        (["data=copy_memory"], "data.source"),
+        (["training.refit=train+validation"], "training.refit"),
+        (["evaluation.mode=backtest"], "evaluation.mode"),
     ],
 )
 def test_what_is_not_written_is_refused_by_its_key(words: list[str], key: str) -> None:

@@ -13,7 +13,7 @@ from seqexp.spec.data import DatasetSource
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.run_dir import StoredRun, find_run
 from seqexp.workflows.explain.page import write_page
-from seqexp.workflows.explain.scope import Subject, follow_chain
+from seqexp.workflows.explain.scope import Subject, follow_chain, refuse_unwritten
 from seqexp.workflows.explain.script import write_script
 from seqexp.workflows.load import Run
 from seqexp.workflows.project import Project
@@ -53,6 +53,8 @@ def explain(project: Project, words: Sequence[str], *, markdown: bool = False) -
 
 
 def _explain(spec: ExperimentSpec, markdown: bool, stored: StoredRun | None = None) -> Explanation:
+    if not markdown:
+        refuse_unwritten(spec)  # before the data are read: not all kinds of them can be
     subject = Subject(spec, prepare_dataset(spec), follow_chain(spec))
     if markdown:
         return Explanation(write_page(subject))

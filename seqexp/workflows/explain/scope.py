@@ -10,6 +10,7 @@ import numpy as np
 
 from seqexp.data.dataset import Dataset
 from seqexp.errors import ConfigError, Problem
+from seqexp.spec.data import DatasetSource, SineSource, TableSource, source_name
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.shapes import Shape
@@ -130,8 +131,16 @@ def refuse_unwritten(spec: ExperimentSpec) -> None:
 
 
 def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
-    if spec.data.transform:
-        yield "data.transform", "data.transform"
+    """Yield the keys that no code is written for, and what they are called."""
+    if not isinstance(spec.data.source, (SineSource, TableSource, DatasetSource)):
+        yield "data.source", f"data.source={source_name(spec.data.source)}"
+    for key in ("series", "static", "transform"):
+        if getattr(spec.data, key):
+            yield f"data.{key}", f"data.{key}"
+    if spec.training.refit is not None:
+        yield "training.refit", "training.refit"
+    if spec.evaluation.mode != "holdout":
+        yield "evaluation.mode", f"evaluation.mode={spec.evaluation.mode}"
     if any(word.startswith("holiday") for word in spec.data.calendar):
         yield "data.calendar", "holidays in data.calendar"
     if spec.topology.head != "point":

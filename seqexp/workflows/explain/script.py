@@ -12,7 +12,7 @@ from seqexp.workflows.explain.diagram import draw
 from seqexp.workflows.explain.fitting import fitting_blocks
 from seqexp.workflows.explain.layers import model_blocks, units_constant
 from seqexp.workflows.explain.reading import column_constants, data_constant, reading_blocks
-from seqexp.workflows.explain.scope import Subject, refuse_unwritten
+from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.scoring import scoring_blocks
 from seqexp.workflows.explain.windows import offset_constant, scaling_block, split_block, window_blocks
 from seqexp.workflows.explain.words import in_words
@@ -38,12 +38,7 @@ tf.config.threading.set_inter_op_parallelism_threads(1)"""
 
 
 def write_script(subject: Subject) -> str:
-    """Return the script of an experiment.
-
-    Raises:
-        ConfigError: The experiment has something that no code is written for; the keys are named.
-    """
-    refuse_unwritten(subject.spec)
+    """Return the script of an experiment that code is written for (:func:`refuse_unwritten` says which is not)."""
     body = _joined(list(_blocks(subject)))
     imports = "\n\n".join(
         "\n".join(line for pattern, line in group if re.search(pattern, body)) for group in (_STANDARD, _INSTALLED)
