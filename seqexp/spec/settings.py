@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen, Many
@@ -111,6 +111,10 @@ class ConformalSpec(Frozen):
         return math.ceil(self.level / (1 - self.level) - 1e-9)
 
 
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, (str, dict)) else value
+
+
 class EvaluationSpec(Frozen):
     """Which forecasts are scored, and how.
 
@@ -127,8 +131,8 @@ class EvaluationSpec(Frozen):
     conformal: ConformalSpec | None = None
     scaled: bool = False
     select: Select = DEFAULT_SELECT
-    metrics: Many[Score] = ()
-    baselines: Many[Baseline] = ()
+    metrics: Annotated[Many[Score], BeforeValidator(_one_or_many)] = ()
+    baselines: Annotated[Many[Baseline], BeforeValidator(_one_or_many)] = ()
 
     @model_serializer(mode="wrap")
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
