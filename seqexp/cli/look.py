@@ -1,9 +1,10 @@
-"""The verbs that look before anything is run: list, show, check."""
+"""The verbs that look before anything is run: list, show, check, explain."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -135,3 +136,49 @@ def _check_leakage(composed: Composed) -> None:
     results().print(f"\n{leaks or 'None'} of {len(verdicts)} checks found a leak.")
     if leaks:
         raise typer.Exit(1)
+
+
+def explain(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            help="Choices and values, as for a run; or one recorded run: its key, the beginning of it, its directory.",
+            metavar="[KEY=VALUE]... | RUN",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("-o", "--output", help="The file to write; default: stdout.", show_default=False),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="A page on the topology in place of the script: words, drawing, layers.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+    plugin: Plugins = None,
+) -> None:
+    """Write the Keras script behind an experiment: it needs no seqexp, and gives the figures of the run.
+
+    [bold]Examples:[/]  seqexp explain topology=vector_output -o forecast.py  |  seqexp explain 1087496929e3  |
+    seqexp explain topology=many_to_many_padded --markdown
+    """
+    from seqexp.cli.screen import progress
+    from seqexp.workflows.explain.explain import explain as explain_words
+    from seqexp.workflows.explain.explain import write_explanation
+    from seqexp.workflows.project import open_project
+
+    explanation = explain_words(open_project(workspace, config_dir, plugin), words or [], markdown=markdown)
+    console = progress()
+    if explanation.warning:
+        console.print(explanation.warning, style="yellow", soft_wrap=True)
+    if output is None:
+        print(explanation.text, end="")
+        if explanation.beside is not None:
+            told = f"It reads {explanation.beside.name} beside it: -o copies that file, which is {explanation.beside}."
+            console.print(told, markup=False, soft_wrap=True)
+        return
+    script, *beside = write_explanation(explanation, output, force=force)
+    told = "".join(f", and {path} beside it, which it reads" for path in beside)
+    console.print(f"Written to {script}{told}.", markup=False, soft_wrap=True)

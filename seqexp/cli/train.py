@@ -32,13 +32,14 @@ def run(
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train one experiment, compare it with the baselines, and record it.
+    """Train one experiment, compare it with the baselines, and record it; of a backtest, every fold.
 
     [bold]Examples:[/]  seqexp run topology=encoder_decoder timesteps=14  |  seqexp run data=co2 timesteps=52 --quick
     """
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json
+    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
     from seqexp.workflows.requests import request_run
     from seqexp.workflows.run import quick_run
@@ -52,6 +53,9 @@ def run(
             print_json({"status": "QUICK", "metrics": metrics, "baselines": baselines})
         else:
             reports.print_quick(composed.spec, metrics)
+        return
+    if composed.spec.evaluation.folds_to_run:
+        _sweep(project, overrides or [], SweepOptions(force=force, retry_failed=True), json=json)
         return
     interrupted: list[RunOutcome] = []
     try:

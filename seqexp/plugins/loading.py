@@ -7,7 +7,6 @@ or because its package is installed. Never because an experiment or a record say
 from __future__ import annotations
 
 import linecache
-import os
 import sys
 import traceback
 import types
@@ -178,5 +177,5 @@ def _shown_line(text: str | None) -> str:
 def _near(path: str | Path) -> str:
     """Return a path as a person would name it."""
     text = str(path)
-    here = os.path.join(os.getcwd(), "")
-    return text[len(here) :] if text.startswith(here) else text
+    here = f"{Path.cwd()}/"
+    return text.removeprefix(here)

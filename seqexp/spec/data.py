@@ -253,6 +253,7 @@ class DataSpec(Frozen):
             topologies with a layer ``ConcatFuture``.
         calendar: What is made of the stamps, known ahead like ``future``.
         lead: Steps between the last one that is read and the first that is forecast.
+        snapshot: Whether a copy of the series is kept beside the runs, for reruns when the file has changed.
         transform: What is done to the target columns, before they are scaled.
         scaler: One of :data:`SCALERS`, or a part that names a user's own.
     """
@@ -275,6 +276,7 @@ class DataSpec(Frozen):
     lead: Annotated[int, Field(ge=0, le=100_000)] = 0
     missing: Literal["error", "forward_fill", "seasonal_fill", "drop"] = "error"
     duplicates: Literal["error", "first", "last", "mean"] = "error"
+    snapshot: Literal["copy", "reference"] = "copy"
     transform: Annotated[Many[Literal["log", "difference", "seasonal_difference"]], BeforeValidator(_one_or_many)] = ()
     scaler: Annotated[Any, BeforeValidator(_read_scaler), PlainSerializer(_write_scaler)] = "standard"
     split: SplitSpec

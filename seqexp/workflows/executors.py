@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from seqexp.data.dataset import prepare_dataset
+from seqexp.data.snapshot import KeptSeries
 from seqexp.execution.contract import Executor
 from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
@@ -15,6 +17,7 @@ from seqexp.plugins.loading import adopt
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import package_versions
+from seqexp.workflows.again import Again
 from seqexp.workflows.compute import Computed, Tell, compute_run
 
 _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on all machines of a cluster
@@ -27,20 +30,26 @@ class RunTask:
     Attributes:
         spec: The experiment.
         fingerprint: That of its data when it was planned.
+        kept: A copy of its data, which is read in place of what the spec names.
         codes: A user's own code that it uses: its text, for a worker on another machine has no such file.
     """
 
     spec: ExperimentSpec
     fingerprint: str
+    kept: KeptSeries | None = None
     codes: tuple[Code, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
         """The data file, if there is one."""
+        if self.kept:
+            return (str(self.kept.path),)
         return (str(self.spec.data.path),) if self.spec.data.path else ()
 
     def moved(self, places: Mapping[str, str]) -> RunTask:
         """Return the same task for a machine on which the files lie elsewhere."""
+        if self.kept:
+            return replace(self, kept=self.kept.moved(places[str(self.kept.path)]))
         data = self.spec.data.model_copy(update={"path": places[str(self.spec.data.path)]})
         return replace(self, spec=self.spec.model_copy(update={"data": data}))
 
@@ -78,7 +87,8 @@ def make_executor(execution: ExecutionSpec) -> Executor:
 def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
     adopt(task.codes)
-    computed = compute_run(task.spec, tell)
+    dataset = prepare_dataset(task.spec, series=Again(kept=task.kept).read(task.spec))
+    computed = compute_run(task.spec, tell, dataset)
     found = computed.values["data"]["fingerprint"]
     if found != task.fingerprint:
         message = "the data changed after the sweep was planned; give the command again."

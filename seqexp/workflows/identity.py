@@ -38,5 +38,7 @@ def program_key_of(spec: ExperimentSpec, rows: int) -> str:
 
 
 def title_of(spec: ExperimentSpec) -> str:
-    """Return a readable name: ``encoder_decoder 14->7 seed 0``."""
-    return f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}"
+    """Return a readable name: ``encoder_decoder 14->7 seed 0``, of a fold ``... seed 0 fold 3``."""
+    fold = spec.evaluation.backtest.fold
+    name = f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}"
+    return name if fold is None else f"{name} fold {fold}"

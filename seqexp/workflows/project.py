@@ -28,7 +28,7 @@ class Project:
     workspace: Path
     groups: ConfigGroups
     defaults: list[Setting] = field(default_factory=list)
-    plugins: PluginFiles = PluginFiles()
+    plugins: PluginFiles = field(default_factory=PluginFiles)
 
     def __post_init__(self) -> None:
         self._composer = Composer(self.groups, _count_features)
@@ -79,6 +79,14 @@ class Project:
         Raises:
             ConfigError: An override has several values, which is a sweep.
         """
+        return self.compose(self.request_one(overrides))
+
+    def request_one(self, overrides: Sequence[str]) -> list[Setting]:
+        """Read the overrides of one experiment.
+
+        Raises:
+            ConfigError: An override has several values, which is a sweep.
+        """
         request = self.request(overrides)
         if request.axes:
             mend = "Use seqexp sweep for several values."
@@ -87,7 +95,7 @@ class Project:
                 for key, axis in request.axes.items()
             ]
             raise ConfigError(problems)
-        return self.compose(request.settings)
+        return request.settings
 
 
 def open_project(

@@ -141,6 +141,8 @@ def _projection(
     extra = _description(spec)
     if "task" in record.data:
         extra["task"] = record.data["task"]  # runs compare where it is the same
+    if record.rerun_of:
+        extra["rerun_of"] = record.rerun_of
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if "engine" in record.fit:
@@ -180,6 +182,8 @@ def _params(spec: Mapping[str, Any]) -> dict[str, str]:
 def _description(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags by which runs are told apart in a table."""
     tags = {"topology": spec["topology"]["name"], "data": spec["data"]["name"], "mlflow.source.name": "seqexp"}
+    fold = spec["evaluation"].get("backtest", {}).get("fold")
+    tags |= {} if fold is None else {"fold": str(fold)}
     return {**spec["tracking"]["tags"], **tags}
 
 

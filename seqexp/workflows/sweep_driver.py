@@ -15,6 +15,7 @@ from seqexp.store.sweep_dir import add_point, read_plan
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.earlier import SweepOptions, find_earlier
 from seqexp.workflows.executors import RunTask
+from seqexp.workflows.kept_data import keep_data
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.live import LiveRun
 from seqexp.workflows.plan import Plan
@@ -62,7 +63,8 @@ class SweepDriver:
         self._points[number] = point
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
-            task = RunTask(point.spec, point.fingerprint, own_codes(point.spec))
+            keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
+            task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec))
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)
         self._keep(number, found)
@@ -135,7 +137,8 @@ class SweepDriver:
     def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
         point = self._points[number]
         runs, begun = self._project.runs, self._begun[number]
-        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed))
+        rerun_of = point.again.rerun_of
+        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, rerun_of=rerun_of))
         self._reporter.ended(number, self._stored[number])
         if computed.status == "FAILED" and self._options.fail_fast and not stopping:
             raise Enough

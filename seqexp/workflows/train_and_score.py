@@ -61,18 +61,20 @@ def train(
         RunFailed: The loss is no longer a number.
     """
     with progress.timed("start"):
-        from seqexp.training.start import start_tensorflow
+        from seqexp.training.start import start_tensorflow, threads_in_use
 
         start_tensorflow(spec.training.cores)
         from seqexp.models.build import build_model
         from seqexp.training.arrays import TrainingArrays
         from seqexp.training.fit import fit_model, set_seed
+        from seqexp.training.hash_weights import hash_weights
         from seqexp.training.optimizers import check_settings
     set_seed(spec.seed)
     with progress.timed("build"):
         built = build_model(spec)
         check_settings(spec.optimizer, spec.training, targets=spec.data.n_targets)
         check_scores(spec.evaluation.metrics, steps=spec.output_length, targets=spec.data.n_targets)
+        initial = hash_weights(built.model)
     arrays = TrainingArrays(
         inputs_TF=dataset.inputs_TF,
         targets_TK=dataset.targets_TK,
@@ -96,6 +98,9 @@ def train(
         "epochs": len(progress.history),
         "stopped_early": fit.stopped_early,
         "weights": int(built.model.count_params()),
+        "initial_hash": initial,
+        "final_hash": hash_weights(built.model),
+        "threads": threads_in_use(),
         **fit.engine,
     }
     progress.diagnostics |= diagnose_fit(progress.history, fit.best_epoch) | _unread_steps(spec)
@@ -109,7 +114,7 @@ def train(
         whole = replace(arrays, train_W=dataset.refit_W, validation_W=arrays.validation_W[:0])
         training = spec.training.model_copy(update={"epochs": fit.best_epoch, "early_stopping": None})
         refit = fit_model(rebuilt.model, whole, training, spec.optimizer, seed=spec.seed, on_epoch=lambda event: None)
-    progress.fit["refit_windows"] = len(dataset.refit_W)
+    progress.fit |= {"refit_windows": len(dataset.refit_W), "final_hash": hash_weights(rebuilt.model)}
     return rebuilt.model, lambda split, starts_W: (refit if split == "test" else fit).forecast(starts_W)
 
 

@@ -65,7 +65,7 @@ def test_of_a_file_that_fails_nothing_stays(write: Write) -> None:
 def test_only_python_files_are_read(write: Write, name: str, tmp_path: Path) -> None:
     if name != "nothing.py":
         write(name, FUNCTION)
-    with pytest.raises(PluginError, match="there is no file|is not the name of a Python file"):
+    with pytest.raises(PluginError, match=r"there is no file|is not the name of a Python file"):
         read_code(tmp_path / name, key="--plugin")
 
 

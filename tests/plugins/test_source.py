@@ -5,7 +5,6 @@ from __future__ import annotations
 import linecache
 import sys
 import types
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,11 +13,11 @@ from seqexp.plugins.source import source_of
 
 
 @pytest.fixture
-def cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
+def cells(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """A module without a file, as a notebook's is."""
     module = types.ModuleType("notebook_of_a_test")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    yield module
+    return module
 
 
 def _execute(module: types.ModuleType, text: str, name: str = "<cell 1>") -> None:

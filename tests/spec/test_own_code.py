@@ -120,5 +120,5 @@ def test_runs_that_use_nothing_of_it_keep_their_spec(write: Write) -> None:
 
 
 def test_without_the_plugin_the_mend_names_the_option() -> None:
-    with pytest.raises(ConfigError, match="--plugin FILE.py"):
+    with pytest.raises(ConfigError, match=r"--plugin FILE\.py"):
         open_project().compose_one(["data=sine", "training.loss=slanted"])
