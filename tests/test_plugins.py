@@ -21,9 +21,11 @@ import seqexp
 from seqexp.errors import ConfigError, DataError, ModelError, PluginError, StoreError
 from seqexp.store.run_dir import damaged_files
 from seqexp.workflows.check import check_layers
+from seqexp.workflows.explain.explain import explain
 from seqexp.workflows.leakage import check_leakage
 from seqexp.workflows.predict import predict
 from seqexp.workflows.project import open_project
+from seqexp.workflows.rerun import rerun
 
 Write = Callable[[str, str], Path]
 MINE = """
@@ -151,6 +153,12 @@ def test_a_run_without_its_plugin_names_the_copy_and_executes_nothing(mine: Path
             use()
     assert not canary.exists()
     copy.write_text(MINE, "utf-8")
+    with pytest.raises(StoreError, match="which is not loaded"):
+        rerun(open_project(), run.run_key)
+    again = rerun(open_project(plugins=[copy]), run.run_key)
+    assert again.verdict.is_reproduced
+    with pytest.raises(ConfigError, match="cannot hold own code: layer Scale"):
+        explain(open_project(plugins=[copy]), [run.run_key])
     named = seqexp.load(run.run_dir, plugins=[copy])
     assert type(named.model.layers[2]).__name__ == "Scale"
     edited = write("edited/mine.py", MINE.replace("x_BF * self.factor", "x_BF - self.factor"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Workspace
+from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError
 
@@ -63,6 +63,7 @@ def rerun(
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Run again what was recorded, and say whether it came out the same, and if not, what has changed.
 
@@ -73,7 +74,7 @@ def rerun(
     """
     from seqexp.workflows.project import open_project
 
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugin)
     if sweep is not None:
         if run is not None and "=" not in run:
             message = f"a run ({run}) and a sweep ({sweep}) are asked for."

@@ -157,6 +157,7 @@ def explain(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write the Keras script behind an experiment: it needs no seqexp, and gives the figures of the run.
 
@@ -168,7 +169,7 @@ def explain(
     from seqexp.workflows.explain.explain import write_explanation
     from seqexp.workflows.project import open_project
 
-    explanation = explain_words(open_project(workspace, config_dir), words or [], markdown=markdown)
+    explanation = explain_words(open_project(workspace, config_dir, plugin), words or [], markdown=markdown)
     console = progress()
     if explanation.warning:
         console.print(explanation.warning, style="yellow", soft_wrap=True)

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen, Many, Steps
@@ -119,6 +119,10 @@ class ConformalSpec(Frozen):
         return math.ceil(self.level / (1 - self.level) - 1e-9)
 
 
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, (str, dict)) else value
+
+
 class BacktestSpec(Frozen):
     """The test split as several stretches that follow each other, each forecast by what was known before it.
 
@@ -170,8 +174,8 @@ class EvaluationSpec(Frozen):
     conformal: ConformalSpec | None = None
     scaled: bool = False
     select: Select = DEFAULT_SELECT
-    metrics: Many[Score] = ()
-    baselines: Many[Baseline] = ()
+    metrics: Annotated[Many[Score], BeforeValidator(_one_or_many)] = ()
+    baselines: Annotated[Many[Baseline], BeforeValidator(_one_or_many)] = ()
 
     @model_serializer(mode="wrap")
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

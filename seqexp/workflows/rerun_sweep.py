@@ -132,6 +132,7 @@ def rerun_sweep(
     Raises:
         SeqexpError: There is no such sweep, or a run of it cannot be repeated; nothing is recorded.
     """
+    project.load_code()
     plan, originals = find_originals(project, word)
     execution = _execution(project, originals[0], overrides)
     result = result or RerunSweepResult()

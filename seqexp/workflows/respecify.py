@@ -16,6 +16,7 @@ from seqexp.spec.topology import RESERVED
 from seqexp.spec.validate import validate
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
+from seqexp.workflows.user_code import require_code
 
 #: Keys from which others follow: a recorded spec holds these already, worked out.
 _FOLLOWED = ("topology", "timesteps", "output_length", "data.targets", "data.features", "data.future", "data.calendar")
@@ -26,7 +27,9 @@ def recorded_spec(stored: StoredRun) -> ExperimentSpec:
 
     Raises:
         ConfigError: This release does not take it any more.
+        StoreError: It uses own code that is not loaded, or was edited since.
     """
+    require_code(stored.path, stored.record.environment)
     try:
         return validate(stored.spec)
     except ConfigError as error:
@@ -44,6 +47,7 @@ def respecify(project: Project, stored: StoredRun, overrides: Sequence[str]) -> 
     Raises:
         ConfigError: The recorded spec or an override is wrong, or has several values.
     """
+    project.load_code()
     recorded = recorded_spec(stored)
     if not overrides:
         return Composed(recorded, {})

@@ -11,6 +11,7 @@ from seqexp.data.dataset import prepare_dataset
 from seqexp.errors import ConfigError, SeqexpError
 from seqexp.spec.data import DatasetSource
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.used_code import own_parts
 from seqexp.store.run_dir import StoredRun, find_run
 from seqexp.workflows.explain.page import write_page
 from seqexp.workflows.explain.scope import Subject, follow_chain, refuse_unwritten
@@ -49,10 +50,14 @@ def explain(project: Project, words: Sequence[str], *, markdown: bool = False) -
         message = f"{named[0]!r} means a run, and a run is explained as it was."
         raise ConfigError(message, mend="Name the run alone, or leave it out and give overrides (key=value).")
     stored = find_run(named[0], project.runs)
-    return _explain(Run(stored).spec, markdown, stored)
+    return _explain(Run(stored, load_code=project.load_code).spec, markdown, stored)
 
 
 def _explain(spec: ExperimentSpec, markdown: bool, stored: StoredRun | None = None) -> Explanation:
+    if own := own_parts(spec):
+        told = ", ".join(f"{part.kind} {part.name}" for part in own)
+        mend = "The file of own code says it itself; explain the experiment with Keras' and seqexp's own parts."
+        raise ConfigError(f"a script that needs no seqexp cannot hold own code: {told}.", mend=mend)
     if not markdown:
         refuse_unwritten(spec)  # before the data are read: not all kinds of them can be
     subject = Subject(spec, prepare_dataset(spec), follow_chain(spec))
