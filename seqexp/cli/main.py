@@ -13,9 +13,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from seqexp.cli.look import check, list_, show
+from seqexp.cli.models import predict
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
-from seqexp.cli.use import compare, doctor, predict, sync, ui
+from seqexp.cli.use import compare, doctor, sync, ui
 from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+    from seqexp.workflows.new_rows import Table
+    from seqexp.workflows.origins import Origin
+    from seqexp.workflows.serving import Forecaster
+
 
 class Run:
     """One attempt of one run, read from its directory when asked for."""
@@ -83,3 +87,30 @@ class Run:
         from seqexp.models.saved import load_model
 
         return load_model(self.run_dir / MODEL)
+
+    def predict(self, table: Table | None = None, *, origin: Origin | None = None) -> pd.DataFrame:
+        """Forecast, in source units in and out.
+
+        Args:
+            table: A frame (its stamps a column or the index) or the path of a CSV or Parquet file; None for the run's
+                own data.
+            origin: The stamp of the last step that is known, its number (from 0) where there are no stamps, or
+                ``every``; None for the last row.
+
+        Returns:
+            One row for each step, with its time and every target, and the ends of intervals where there are any.
+
+        Raises:
+            DataError: The table is not as the run's config says, or has no such origin.
+            StoreError: The run has no model.
+        """
+        from seqexp.workflows.predict import check_has_model, predict
+
+        check_has_model(self._stored)
+        return predict(self._stored, table, origin=origin, forecaster=self._forecaster)
+
+    @cached_property
+    def _forecaster(self) -> Forecaster:
+        from seqexp.workflows.serving import Forecaster
+
+        return Forecaster(self.run_dir)
