@@ -1,15 +1,29 @@
-"""The verbs that use a trained model: predict."""
+"""The verbs that use a trained model: predict, refit."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import Workspace
+from seqexp.cli.options import Json, Workspace
 
 Run = Annotated[str, typer.Argument(help="A run directory, a run key or the beginning of one.", metavar="RUN")]
+
+
+class Rows(StrEnum):
+    """What ``seqexp refit`` trains on."""
+
+    all = "all"
+
+
+class Data(StrEnum):
+    """Which content of the data ``seqexp refit`` reads."""
+
+    recorded = "recorded"
+    current = "current"
 
 
 def predict(
@@ -52,3 +66,40 @@ def predict(
         return
     write_table(table, output)
     progress().print(f"{len(table)} steps written to {output}.")
+
+
+def refit(
+    run: Run,
+    on: Annotated[Rows, typer.Option("--on", help="all: the rows of train, validation and test together.")] = Rows.all,
+    data: Annotated[
+        Data,
+        typer.Option(
+            "--data", help="recorded: the data must be those of the run. current: whatever its source holds now."
+        ),
+    ] = Data.recorded,
+    force: Annotated[bool, typer.Option("--force", help="Train again what was trained before.")] = False,
+    json: Json = False,
+    workspace: Workspace = None,
+) -> None:
+    """Train a run once more on every row, for as many epochs as were best: the model that goes into use.
+
+    It is a run of its own that names its parent. No figure is claimed of it; those of its parent say what to expect.
+
+    [bold]Example:[/]  seqexp refit 1087496929e3 --on all --data current
+    """
+    from seqexp.cli import reports
+    from seqexp.cli.screen import print_json
+    from seqexp.store.run_dir import find_run
+    from seqexp.workflows.project import open_project
+    from seqexp.workflows.refit import refit as train_again
+
+    project = open_project(workspace)
+    parent = find_run(run, project.runs)
+    outcome = train_again(project, parent, current_data=data is Data.current, force=force)
+    reports.print_warnings([outcome])
+    if json:
+        print_json(outcome.as_values())
+    else:
+        reports.print_run(outcome, project)
+    if outcome.has_failed:
+        raise typer.Exit(1)

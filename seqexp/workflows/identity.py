@@ -33,4 +33,5 @@ def program_key_of(spec: ExperimentSpec, rows: int) -> str:
 
 def title_of(spec: ExperimentSpec) -> str:
     """Return a readable name: ``encoder_decoder 14->7 seed 0``."""
-    return f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}"
+    on = " on all rows" if spec.data.split.holds_nothing_back else ""
+    return f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}{on}"

@@ -140,6 +140,8 @@ def _projection(
     extra = _description(spec)
     if "task" in record.data:
         extra["task"] = record.data["task"]  # runs compare where it is the same
+    if "refit_of" in record.fit:
+        extra["refit_of"] = record.fit["refit_of"]
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if "engine" in record.fit:
