@@ -1,4 +1,4 @@
-"""The verbs that use a trained model: predict, refit."""
+"""The verbs that use a trained model: predict, refit, export."""
 
 from __future__ import annotations
 
@@ -103,3 +103,35 @@ def refit(
         reports.print_run(outcome, project)
     if outcome.has_failed:
         raise typer.Exit(1)
+
+
+def export(
+    run: Run,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="keras: a folder with the .keras file and a JSON of columns, window and scaling. mlflow: a folder for "
+            "mlflow models serve. onnx: one file, with the scaling inside. archive: the run directory as one ZIP.",
+        ),
+    ],
+    target: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Where to; default: the run's name in this folder.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export wrote.")] = False,
+    workspace: Workspace = None,
+) -> None:
+    """Give a model away, or a whole run: to Keras, MLflow's servers, ONNX, or as a paper's supplement.
+
+    [bold]Examples:[/]  seqexp export 1087496929e3 --format mlflow -o model  |
+    seqexp export 1087496929e3 --format archive
+    """
+    from seqexp.cli.screen import progress
+    from seqexp.store.run_dir import find_run
+    from seqexp.workflows.export import export as give_away
+    from seqexp.workflows.project import open_project
+
+    place = give_away(find_run(run, open_project(workspace).runs), form, target, force=force)
+    print(place)
+    progress().print(f"Written as {form}.")

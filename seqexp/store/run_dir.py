@@ -269,6 +269,18 @@ def read_run(folder: Path) -> StoredRun:
         raise StoreError(f"The record of {folder} cannot be read: {error}") from None
 
 
+def listed_files(folder: Path) -> list[str]:
+    """Return the files that a run's manifest lists.
+
+    Raises:
+        StoreError: The manifest is missing or damaged.
+    """
+    try:
+        return [str(name) for name in json.loads((folder / MANIFEST).read_text("utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"The manifest of {folder} cannot be read: {error}") from None
+
+
 def damaged_files(folder: Path) -> list[str]:
     """Return the files of a run that are missing or differ from its manifest; one without a manifest is damaged."""
     try:

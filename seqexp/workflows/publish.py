@@ -207,10 +207,16 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
 
 @contextmanager
 def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
-    """Gather what a model needs to be loaded from MLflow: the network, and the spec and record with the scaling."""
     if not wanted or not (run.path / MODEL).is_file():
         yield None
         return
+    with gathered_model(run) as model:
+        yield model
+
+
+@contextmanager
+def gathered_model(run: StoredRun) -> Iterator[LoggedModel]:
+    """Gather what a model needs to be loaded anywhere: the network, and the spec and record with the scaling."""
     spec, data = run.spec, run.record.data
     rows = spec["timesteps"] + sum(data.get("transform", ()))
     inputs: dict[str, tuple[int, ...]] = {"past": (-1, rows, len(data["features"]))}
