@@ -1,4 +1,4 @@
-"""The verbs that use a trained model: predict, refit, export."""
+"""The verbs that use a trained model: predict, refit, export, register."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ class Data(StrEnum):
 
 
 def predict(
-    run: Run,
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run directory, a run key or the beginning of one; or a registered model: models:/NAME@ALIAS or "
+            "models:/NAME/VERSION.",
+            metavar="RUN",
+        ),
+    ],
     input_: Annotated[
         Path | None,
         typer.Option("--input", help="CSV or Parquet with the run's columns; default: the run's own data."),
@@ -50,17 +57,18 @@ def predict(
     """Forecast the steps after the last row of a table, or after others, in source units.
 
     [bold]Examples:[/]  seqexp predict 1087496929e3 --input new.csv --output forecast.csv  |
-    seqexp predict 1087496929e3 --origin 2010-05-01  |  seqexp predict 1087496929e3 --origin every --output all.parquet
+    seqexp predict 1087496929e3 --origin 2010-05-01  |  seqexp predict models:/sales@champion --origin every
     """
     from seqexp.cli.screen import progress
     from seqexp.cli.written_tables import check_target, write_table
-    from seqexp.store.run_dir import find_run
     from seqexp.workflows.predict import predict as forecast
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.register import run_called
 
     if output is not None:
         check_target(output)
-    table = forecast(find_run(run, open_project(workspace).runs), input_, origin=origin)
+    with run_called(open_project(workspace), run) as found:
+        table = forecast(found, input_, origin=origin)
     if output is None:
         print(table.to_csv(index=False), end="")
         return
@@ -135,3 +143,33 @@ def export(
     place = give_away(find_run(run, open_project(workspace).runs), form, target, force=force)
     print(place)
     progress().print(f"Written as {form}.")
+
+
+def register(
+    run: Run,
+    name: Annotated[str, typer.Argument(help="What to call it in the registry.", metavar="NAME")],
+    alias: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--alias", help="A word that shall point at this version, as champion.", show_default=False),
+    ] = None,
+    json: Json = False,
+    workspace: Workspace = None,
+) -> None:
+    """Give a run's model a name in MLflow's model registry; seqexp predict finds it by that.
+
+    [bold]Example:[/]  seqexp register 1087496929e3 sales --alias champion
+    """
+    from dataclasses import asdict
+
+    from seqexp.cli.screen import print_json, results
+    from seqexp.store.run_dir import find_run
+    from seqexp.workflows.project import open_project
+    from seqexp.workflows.register import register as give_name
+
+    project = open_project(workspace)
+    version = give_name(project, find_run(run, project.runs), name, alias=alias)
+    if json:
+        print_json({"status": "REGISTERED", **asdict(version)})
+        return
+    called = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version.number}"
+    results().print(f"{version.name} version {version.number}: {called}", markup=False, soft_wrap=True)
