@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from seqexp.cli.look import check, list_, show
-from seqexp.cli.models import export, predict, refit, register
+from seqexp.cli.models import export, predict, prune, refit, register
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
@@ -38,6 +38,7 @@ app.command()(predict)
 app.command()(refit)
 app.command()(export)
 app.command()(register)
+app.command()(prune)
 app.command()(ui)
 app.command()(sync)
 app.command()(demo)

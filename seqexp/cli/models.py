@@ -1,4 +1,4 @@
-"""The verbs that use a trained model: predict, refit, export, register."""
+"""The verbs that use a trained model: predict, refit, export, register, prune."""
 
 from __future__ import annotations
 
@@ -173,3 +173,39 @@ def register(
         return
     called = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version.number}"
     results().print(f"{version.name} version {version.number}: {called}", markup=False, soft_wrap=True)
+
+
+def prune(
+    keep: Annotated[
+        str, typer.Option("--keep", help="best:3: so many of each experiment stay, by their validation figure.")
+    ],
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="90d, 12h or 8w: only what ended longer ago than that goes.")
+    ],
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="Remove whole run directories, not their models and forecasts alone.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
+    workspace: Workspace = None,
+) -> None:
+    """Take models and forecasts out of old runs that are not among the best; spec, record and figures stay.
+
+    Registered models, runs with tags of your own (tracking.tags), runs on all rows and their parents are never touched.
+
+    [bold]Example:[/]  seqexp prune --keep best:3 --older-than 90d --dry-run
+    """
+    from seqexp.cli.screen import results
+    from seqexp.workflows.project import open_project
+    from seqexp.workflows.prune import prune as take_out
+
+    console, total, count = results(), 0, 0
+    options = {"keep": keep, "older_than": older_than}
+    for gone in take_out(open_project(workspace), **options, attempts=attempts, dry_run=dry_run):
+        what = ", ".join(gone.names) or "all of it"
+        path = f"{gone.run.record.name}/{gone.run.path.name}"
+        console.print(f"{path}  {what}  {gone.size / 1e6:.2f} MB", markup=False, soft_wrap=True)
+        total, count = total + gone.size, count + 1
+    verb = "would go" if dry_run else "went"
+    console.print(
+        f"{count} run(s), {total / 1e6:.2f} MB {verb}." if count else "Nothing is old and behind enough to go."
+    )

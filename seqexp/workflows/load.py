@@ -82,7 +82,9 @@ class Run:
     def model(self) -> keras.Model:
         """The trained model, in scaled units; loaded with safe mode on."""
         from seqexp.training.start import start_tensorflow
+        from seqexp.workflows.predict import check_has_model
 
+        check_has_model(self._stored)
         start_tensorflow()
         from seqexp.models.saved import load_model
 

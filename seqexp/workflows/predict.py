@@ -15,7 +15,7 @@ from seqexp.errors import DataError, StoreError
 from seqexp.spec.contract import target_offset
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.validate import validate
-from seqexp.store.run_dir import MODEL, StoredRun
+from seqexp.store.run_dir import MODEL, StoredRun, missing_for, taken_out
 from seqexp.workflows.new_rows import NewRows, Table, read_rows
 from seqexp.workflows.origins import EVERY, Origin, choose_origins
 from seqexp.workflows.serving import Forecaster, Forecasts
@@ -79,6 +79,8 @@ def check_has_model(stored: StoredRun) -> None:
         StoreError: The run did not finish, or is damaged.
     """
     if not (stored.path / MODEL).is_file():
+        if MODEL in taken_out(stored.path):
+            raise missing_for(stored.path, MODEL)
         status = stored.record.status
         mend = "It is damaged; run it again with --force." if status == "FINISHED" else "Choose a finished run."
         raise StoreError(f"The run {stored.path.name} ({status}) has no {MODEL}.", mend=mend)
