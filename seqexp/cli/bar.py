@@ -59,7 +59,9 @@ class BarReporter(Reporter):
         self._by_run[number] = self._by_worker[worker]
 
     def epoch(self, number: int, event: EpochEvent) -> None:
-        """Move the bar of the worker."""
+        """Move the bar of the worker, and tell what is to be told of how the run began."""
+        if event.note:
+            console().print(f"{self._titles[number]}: {event.note}", markup=False, soft_wrap=True)
         if self._bars is not None and number in self._by_run:
             names = [name for name in ("train/loss", "val/loss") if name in event.values]
             losses = "  ".join(f"{name} {event.values[name]:.4f}" for name in names)

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import Json, Workspace
+from seqexp.cli.options import Json, Plugins, Workspace
 
 Run = Annotated[str, typer.Argument(help="A run directory, a run key or the beginning of one.", metavar="RUN")]
 
@@ -53,6 +53,7 @@ def predict(
         typer.Option("--output", help="The .csv or .parquet to write; default: CSV on stdout."),
     ] = None,
     workspace: Workspace = None,
+    plugin: Plugins = None,
 ) -> None:
     """Forecast the steps after the last row of a table, or after others, in source units.
 
@@ -67,8 +68,9 @@ def predict(
 
     if output is not None:
         check_target(output)
-    with run_called(open_project(workspace), run) as found:
-        table = forecast(found, input_, origin=origin)
+    project = open_project(workspace, plugins=plugin)
+    with run_called(project, run) as found:
+        table = forecast(found, input_, origin=origin, load_code=project.load_code)
     if output is None:
         print(table.to_csv(index=False), end="")
         return
@@ -82,12 +84,14 @@ def refit(
     data: Annotated[
         Data,
         typer.Option(
-            "--data", help="recorded: the data must be those of the run. current: whatever its source holds now."
+            "--data",
+            help="recorded: the data of the run, or their copy beside the runs. current: what the source holds now.",
         ),
     ] = Data.recorded,
     force: Annotated[bool, typer.Option("--force", help="Train again what was trained before.")] = False,
     json: Json = False,
     workspace: Workspace = None,
+    plugin: Plugins = None,
 ) -> None:
     """Train a run once more on every row, for as many epochs as were best: the model that goes into use.
 
@@ -101,7 +105,7 @@ def refit(
     from seqexp.workflows.project import open_project
     from seqexp.workflows.refit import refit as train_again
 
-    project = open_project(workspace)
+    project = open_project(workspace, plugins=plugin)
     parent = find_run(run, project.runs)
     outcome = train_again(project, parent, current_data=data is Data.current, force=force)
     reports.print_warnings([outcome])
@@ -129,6 +133,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export wrote.")] = False,
     workspace: Workspace = None,
+    plugin: Plugins = None,
 ) -> None:
     """Give a model away, or a whole run: to Keras, MLflow's servers, ONNX, or as a paper's supplement.
 
@@ -140,7 +145,8 @@ def export(
     from seqexp.workflows.export import export as give_away
     from seqexp.workflows.project import open_project
 
-    place = give_away(find_run(run, open_project(workspace).runs), form, target, force=force)
+    project = open_project(workspace, plugins=plugin)
+    place = give_away(find_run(run, project.runs), form, target, force=force, load_code=project.load_code)
     print(place)
     progress().print(f"Written as {form}.")
 

@@ -75,11 +75,21 @@ class CompiledEngine:
         described = {"engine": "compiled", "xla": self._program.uses_xla and not refused}
         return {**described, "xla_refused": refused} if refused else described
 
+    @property
+    def variables(self) -> list[Any]:
+        """All that training changes, as it starts."""
+        return [*self._model.variables, *self._optimizer.variables]
+
+    @property
+    def kept(self) -> list[Any]:
+        """Those of which the watch keeps the best values."""
+        return list(self._model.variables)
+
     def fit(self, watch: Watch) -> None:
         """Train, and leave the model with the best weights."""
         program, arrays, training = self._program, self._arrays, self._training
         program.load(self._model, self._optimizer)
-        for epoch in range(training.epochs):
+        for epoch in watch.left(training.epochs):
             began = time.perf_counter()
             order_W = arrays.train_W[epoch_order(len(arrays.train_W), self._seed, epoch)]
             values, rate = self._train(order_W, epoch)
@@ -88,7 +98,12 @@ class CompiledEngine:
                 values |= {f"val/{name}": value for name, value in losses.items()}
             seconds = time.perf_counter() - began
             if not watch.epoch_ended(
-                epoch + 1, values, learning_rate=rate, seconds=seconds, weights=lambda: _values(program.model)
+                epoch + 1,
+                values,
+                learning_rate=rate,
+                seconds=seconds,
+                weights=lambda: _values(program.model),
+                state=lambda: [*_values(program.model), *_values(program.optimizer)],
             ):
                 break
         program.optimizer.finalize_variable_values(program.model.trainable_variables)
@@ -180,5 +195,5 @@ def _padded(values: Array, rows: int) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(padded.__dlpack__())
 
 
-def _values(model: keras.Model) -> Weights:
-    return [variable.numpy() for variable in model.variables]
+def _values(holder: keras.Model | keras.optimizers.Optimizer) -> Weights:
+    return [variable.numpy() for variable in holder.variables]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from seqexp.spec.settings import OptimizerSpec, TrainingSpec
 from seqexp.training.arrays import Array, TrainingArrays
+from seqexp.training.checkpoint import Checkpoint
 from seqexp.training.compiled_engine import CompiledEngine
 from seqexp.training.keras_engine import KerasEngine
 from seqexp.training.watch import OnEpoch, Watch
@@ -50,15 +52,20 @@ def fit_model(
     *,
     seed: int,
     on_epoch: OnEpoch,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Train a model in place and leave it with the weights of its best epoch on validation.
 
-    Without validation windows the last epoch's weights stay.
+    Without validation windows the last epoch's weights stay. With a checkpoint the training goes on from it, if it was
+    begun before, to the same bits; the epochs before are reported as well.
 
     Raises:
         RunFailed: A loss is no longer a number.
     """
     engine = _ENGINES[training.engine](model, arrays, training, optimizer, seed)
-    watch = Watch(training.early_stopping, on_epoch)
+    watch = Watch(training.early_stopping, on_epoch, checkpoint)
+    if checkpoint is not None:
+        devices = ", ".join(device.device_type for device in tf.config.list_physical_devices())
+        watch.resume(engine.variables, engine.kept, devices=devices)
     engine.fit(watch)
     return Fit(watch.best_epoch, watch.stopped_early, engine.description, engine.compile_seconds, engine.forecast)

@@ -45,6 +45,16 @@ class KerasEngine:
         # Built inside ``fit``, ScheduleFreeAdamW would lose the weights that it starts from.
         model.optimizer.build(model.trainable_variables)
 
+    @property
+    def variables(self) -> list[Any]:
+        """All that training changes."""
+        return [*self._model.variables, *self._model.optimizer.variables]
+
+    @property
+    def kept(self) -> list[Any]:
+        """Those of which the watch keeps the best values."""
+        return list(self._model.weights)
+
     def fit(self, watch: Watch) -> None:
         """Train, and leave the model with the best weights."""
         batch_size = self._training.batch_size
@@ -57,9 +67,10 @@ class KerasEngine:
             train,
             validation_data=validation,
             epochs=self._training.epochs,
+            initial_epoch=watch.left(self._training.epochs).start,
             shuffle=False,
             verbose=0,
-            callbacks=[_Callback(watch, train)],
+            callbacks=[_Callback(watch, train, self)],
         )
         if watch.best_weights is not None:
             self._model.set_weights(watch.best_weights)
@@ -124,10 +135,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 class _Callback(keras.callbacks.Callback):  # type: ignore[misc]
     """Draws the order of every epoch, and tells the watch of it."""
 
-    def __init__(self, watch: Watch, batches: Batches) -> None:
+    def __init__(self, watch: Watch, batches: Batches, engine: KerasEngine) -> None:
         super().__init__()
         self._watch = watch
         self._batches = batches
+        self._engine = engine
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -141,12 +153,16 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]
             learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             seconds=time.perf_counter() - self._began,
             weights=self._weights,
+            state=self._state,
         )
         self.model.stop_training = not go_on
 
     def _weights(self) -> Weights:
         weights: Weights = self.model.get_weights()
         return weights
+
+    def _state(self) -> Weights:
+        return [variable.numpy() for variable in self._engine.variables]
 
 
 def _event_name(name: str) -> str:

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset, prepare_dataset, task_key
+from seqexp.data.folds import scored_folds
 from seqexp.errors import RunFailed, SeqexpError
 from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import describe_environment
 from seqexp.store.record import Status
 from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
+from seqexp.workflows.checkpoints import CheckpointPlace
 from seqexp.workflows.identity import title_of
+from seqexp.workflows.kept_data import plan_snapshot
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
 if TYPE_CHECKING:
@@ -53,13 +56,16 @@ class Computed:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None) -> Computed:
+def compute_run(
+    spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None, place: CheckpointPlace | None = None
+) -> Computed:
     """Train and score an experiment.
 
     Args:
         spec: What to run.
         tell: Told of every epoch.
         dataset: Its data, if they were read before.
+        place: Where its state is written down; the training goes on from what is there.
 
     Returns:
         What there is to record, also of a run that failed.
@@ -69,6 +75,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
     """
     dataset = dataset or prepare_dataset(spec)
     progress = Progress()
+    checkpoint = place.open(spec.training, dataset.series.fingerprint) if place is not None else None
 
     def values() -> dict[str, Any]:
         return {
@@ -76,7 +83,11 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
             "baselines": flat_baselines(progress.scores),
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
-            "data": _describe_data(dataset, progress.radius),
+            "data": {
+                **_describe_data(dataset, progress.radius),
+                **_describe_folds(spec, dataset),
+                "snapshot": plan_snapshot(spec, dataset),
+            },
             "timings": progress.timings,
             "environment": describe_environment(),
         }
@@ -86,7 +97,7 @@ def compute_run(spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None
         return Computed("FAILED", error, explanation, values(), progress.history)
 
     try:
-        model, forecast = train(spec, dataset, progress, tell)
+        model, forecast = train(spec, dataset, progress, tell, checkpoint)
         forecasts = score(spec, dataset, forecast, progress)
         files = _make_files(spec, dataset, model, forecasts, progress)
     except SeqexpError:
@@ -157,6 +168,7 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
     stamps = series.stamps
     return {
         "fingerprint": series.fingerprint,
+        **dataset.fingerprints,
         "task": task_key(dataset),
         "steps": len(series),
         "first": str(stamps.min()) if stamps is not None else None,
@@ -179,3 +191,21 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
 def _hull(stretches: Sequence[tuple[int, int]]) -> list[int]:
     """Return the first step of a split in the first series, and the one after its last in the last."""
     return [stretches[0][0], stretches[-1][1]]
+
+
+def _describe_folds(spec: ExperimentSpec, dataset: Dataset) -> dict[str, Any]:
+    """Say where the test stretches of a backtest lie; the last step of each is one of it."""
+    if spec.evaluation.mode == "holdout":
+        return {}
+    stamps, first_W = dataset.series.stamps, dataset.target_starts("test")
+    told = [
+        {
+            "fold": fold,
+            "steps": [start, stop],
+            "first": str(stamps[start]) if stamps is not None else str(start),
+            "last": str(stamps[stop - 1]) if stamps is not None else str(stop - 1),
+            "windows": int(((first_W >= start) & (first_W < stop)).sum()),
+        }
+        for fold, (start, stop) in scored_folds(dataset.bounds.test, spec.evaluation).items()
+    ]
+    return {"folds": told} if told else {}

@@ -20,12 +20,20 @@ from seqexp.store.run_dir import MODEL, StoredRun, damaged_files
 from seqexp.workflows.predict import check_has_model
 from seqexp.workflows.publish import gathered_model
 from seqexp.workflows.schema import schema_of
+from seqexp.workflows.stored_spec import LoadCode, require_code_of
 
 SCHEMA_FILE = "schema.json"
 _SIGNS = {"keras": SCHEMA_FILE, "mlflow": "MLmodel"}  # by which a folder is known that an export made
 
 
-def export(run: StoredRun, form: str, target: Path | None = None, *, force: bool = False) -> Path:
+def export(
+    run: StoredRun,
+    form: str,
+    target: Path | None = None,
+    *,
+    force: bool = False,
+    load_code: LoadCode | None = None,
+) -> Path:
     """Write a run or its model in another form.
 
     Args:
@@ -34,6 +42,7 @@ def export(run: StoredRun, form: str, target: Path | None = None, *, force: bool
             folder, in source units. ``archive``: a ZIP of the run directory. ``onnx``: one file, in source units.
         target: Where to; by default the run's name in the working directory.
         force: Replace what an earlier export wrote there.
+        load_code: Loads the own code that was asked for, if the run uses any.
 
     Returns:
         Where it was written.
@@ -56,6 +65,8 @@ def export(run: StoredRun, form: str, target: Path | None = None, *, force: bool
     if form == "onnx":
         for package in ("onnx", "tf2onnx", "onnxruntime"):
             require(package, key="--format onnx", extra="onnx")
+    if form != "archive":
+        require_code_of(run, load_code)
     place = (target or Path(f"{run.path.name}{suffix}")).absolute()
     _check_free(place, form, force)
     unfinished = place.with_name(f".{place.name}-{os.getpid()}{place.suffix}")

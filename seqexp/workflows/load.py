@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.validate import validate
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import MODEL, StoredRun
+from seqexp.workflows.stored_spec import require_code_of, spec_of
 
 if TYPE_CHECKING:
     import keras
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 class Run:
     """One attempt of one run, read from its directory when asked for."""
 
-    def __init__(self, stored: StoredRun, mlflow_run_id: str | None = None) -> None:
-        self._stored = stored
+    def __init__(
+        self, stored: StoredRun, mlflow_run_id: str | None = None, *, load_code: Callable[[], None] | None = None
+    ) -> None:
+        """Take a stored run; ``load_code`` loads the own code that was asked for, if the run turns out to use any."""
+        self._stored, self._load_code = stored, load_code
         self.mlflow_run_id = mlflow_run_id
 
     def __repr__(self) -> str:
@@ -64,7 +68,7 @@ class Run:
     @cached_property
     def spec(self) -> ExperimentSpec:
         """The resolved config."""
-        return validate(self._stored.spec)
+        return spec_of(self._stored, self._load_code)
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -88,6 +92,7 @@ class Run:
         start_tensorflow()
         from seqexp.models.saved import load_model
 
+        self._require_code()
         return load_model(self.run_dir / MODEL)
 
     def predict(self, table: Table | None = None, *, origin: Origin | None = None) -> pd.DataFrame:
@@ -109,6 +114,7 @@ class Run:
         from seqexp.workflows.predict import check_has_model, predict
 
         check_has_model(self._stored)
+        self._require_code()
         return predict(self._stored, table, origin=origin, forecaster=self._forecaster)
 
     @cached_property
@@ -116,3 +122,11 @@ class Run:
         from seqexp.workflows.serving import Forecaster
 
         return Forecaster(self.run_dir)
+
+    def _require_code(self) -> None:
+        """See that what the run uses of a user's own code is loaded.
+
+        Raises:
+            StoreError: It is not.
+        """
+        require_code_of(self._stored, self._load_code)

@@ -5,7 +5,7 @@ Axis letters: T steps, O origins, R rows that are read, N output steps, K target
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ import pandas as pd
 from seqexp.errors import DataError, StoreError
 from seqexp.spec.contract import target_offset
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.validate import validate
 from seqexp.store.run_dir import MODEL, StoredRun, missing_for, taken_out
 from seqexp.workflows.new_rows import NewRows, Table, read_rows
 from seqexp.workflows.origins import EVERY, Origin, choose_origins
 from seqexp.workflows.serving import Forecaster, Forecasts
+from seqexp.workflows.stored_spec import spec_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _AT_ONCE = 8192  # origins whose windows are held at a time
@@ -30,6 +30,7 @@ def predict(
     *,
     origin: Origin | None = None,
     forecaster: Forecaster | None = None,
+    load_code: Callable[[], None] | None = None,
 ) -> pd.DataFrame:
     """Forecast from the last rows of a table, or from others.
 
@@ -40,6 +41,7 @@ def predict(
         origin: The last step that the forecast may know of: its stamp, or its number (from 0) where there are no
             stamps. ``every``: each step that is possible, all in one frame. None: the last row.
         forecaster: The run's model, if it was loaded before.
+        load_code: Loads the own code that was asked for, if the run uses any.
 
     Returns:
         One row for each step of the horizon, with its time (or its number, counted from the origin) and every target in
@@ -52,7 +54,7 @@ def predict(
         StoreError: The run has no model.
     """
     check_has_model(stored)
-    spec = validate(stored.spec)
+    spec = spec_of(stored, load_code)
     if spec.data.is_examples:
         mend = "Give its windows to the model: seqexp.load(RUN).model."
         raise DataError(f"the run was trained on {spec.data.name}, which has no rows to follow.", key="data", mend=mend)

@@ -11,20 +11,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from seqexp.data.dataset import prepare_dataset
+from seqexp.data.dataset import prepare_dataset, read_data
+from seqexp.data.series import Series
 from seqexp.errors import DataError, StoreError
 from seqexp.spec.data import SplitSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import EvaluationSpec
-from seqexp.spec.validate import validate
 from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
 from seqexp.workflows.compute import Computed, compute_run
 from seqexp.workflows.identity import run_key_of
+from seqexp.workflows.kept_data import keeping_data, plan_snapshot
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import Publisher, tracking_uri
 from seqexp.workflows.record import record_run
+from seqexp.workflows.recorded_data import DataChoice, choose_data
 from seqexp.workflows.requests import RunOutcome, not_sent
+from seqexp.workflows.stored_spec import spec_of
 
 if TYPE_CHECKING:
     from seqexp.training.watch import EpochEvent
@@ -56,11 +59,14 @@ def refit(
     if parent.record.status != "FINISHED":
         message = f"the run {parent.path.name} is {parent.record.status}: it has no best epoch."
         raise StoreError(message, key="RUN", mend="Choose a finished run.")
-    spec = spec_on_all(validate(parent.spec), int(parent.record.fit["best_epoch"]))
-    dataset = prepare_dataset(spec)
-    fingerprint = dataset.series.fingerprint
+    recorded = spec_of(parent, project.load_code)
+    spec = spec_on_all(recorded, int(parent.record.fit["best_epoch"]))
+    series = _data_of(parent, recorded, spec, current=current_data)
+    dataset = prepare_dataset(spec, series=series)
+    fingerprint = series.fingerprint
     if not current_data and fingerprint != parent.record.data["fingerprint"]:
-        message = f"the data of {spec.data.name} are not those that {parent.path.name} was trained on."
+        message = f"the data of {spec.data.name} are not those that {parent.path.name} was trained on, and there is"
+        message += " no copy of those."
         raise DataError(message, key="--data", mend="--data current trains on what is there now.")
     run_key, name = run_key_of(spec, fingerprint), parent.path.name
     with claim(project.runs, spec.name, run_key, on_wait=lambda: None):
@@ -68,9 +74,17 @@ def refit(
         if done is not None and not force and done.record.fit.get(REFIT_OF) == name:
             return _shown(project, spec, done, was_done=True)
         started = time.time()
-        computed = compute_run(spec, tell or (lambda event: None), dataset)
-        stored = record_run(project.runs, spec, run_key, started, _with_parent(computed, parent))
+        with keeping_data(project.runs, plan_snapshot(spec, dataset), lambda: series):
+            computed = compute_run(spec, tell or (lambda event: None), dataset)
+            stored = record_run(project.runs, spec, run_key, started, _with_parent(computed, parent))
     return _shown(project, spec, stored, was_done=False)
+
+
+def _data_of(parent: StoredRun, recorded: ExperimentSpec, spec: ExperimentSpec, *, current: bool) -> Series:
+    """Read the data as they are, or the copy that was kept where they have changed and are not asked for."""
+    choice = DataChoice.current if current else DataChoice.auto
+    chosen = choose_data(parent, recorded, spec, choice)
+    return read_data(spec) if chosen.kept is None else chosen.kept.read()
 
 
 def spec_on_all(spec: ExperimentSpec, epochs: int) -> ExperimentSpec:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from seqexp.errors import StoreError
 from seqexp.spec.settings import TrackingSpec
-from seqexp.spec.validate import validate
+from seqexp.spec.validate import validate_as
 from seqexp.store.model_registry import PREFIX, ModelRegistry, Version
 from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, find_run, read_run
 from seqexp.workflows.predict import check_has_model
@@ -83,5 +83,5 @@ def _here(project: Project, version: Version) -> StoredRun | None:
 
 
 def _uri_of(project: Project, run: StoredRun) -> str:
-    tracking: TrackingSpec = validate(run.spec).tracking
+    tracking = validate_as(TrackingSpec, run.spec.get("tracking", {}))
     return tracking_uri(tracking, project.workspace) if tracking.uri else default_tracking_uri(project)

@@ -79,6 +79,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("data.rows", [0], "data.rows", "expected 2 values, got [0]"),
     ("training.engine", "kras", "training.engine", "expected compiled or keras"),
     ("training.threads", 0, "training.threads", "greater than or equal to 1"),
+    ("training.checkpoint", {"every": 0}, "training.checkpoint.every", "greater than or equal to 1"),
+    ("training.checkpoint", 5, "training.checkpoint", "expected a mapping"),
     ("training.stride", 0, "training.stride", "greater than or equal to 1"),
     ("training.shuffle", 1, "training.shuffle", "expected true or false, got 1"),
     ("training.shuffle", "yes", "training.shuffle", "expected true or false, got the text 'yes'"),

@@ -11,6 +11,7 @@ import pytest
 import seqexp
 from seqexp.errors import SeqexpError
 from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, list_runs, read_run
+from seqexp.workflows.compare import compare_runs
 from seqexp.workflows.doctor import examine
 from seqexp.workflows.predict import predict
 from seqexp.workflows.project import Project
@@ -66,6 +67,19 @@ def test_a_pruned_run_says_so_when_it_is_asked_for_what_is_gone(project: Project
     for ask in (lambda: run.model, lambda: run.forecasts, run.predict, lambda: predict(runs[0])):
         with pytest.raises(SeqexpError, match="was pruned: its"):
             ask()
+
+
+def test_pruned_runs_are_compared_by_the_figures_that_are_left(project: Project, runs: list[StoredRun]) -> None:
+    other = request_run(project, project.compose_one([*SMALL, "topology.units=5", "tracking=none"])).stored
+    (whole,) = compare_runs(project, [])
+    assert len(whole.differences) == 1
+    _gone(project, "best:0")
+    (comparison,) = compare_runs(project, [])
+    assert [row.label for row in comparison.block.rows] == [row.label for row in whole.block.rows]
+    assert comparison.differences == ()
+    assert "it was pruned" in comparison.notes[0]
+    (common,) = compare_runs(project, [], on_common=True)
+    assert [row.run.path for row in common.block.rows if row.run] == [other.path]
 
 
 def test_what_is_young_or_relied_on_stays(project: Project, runs: list[StoredRun]) -> None:

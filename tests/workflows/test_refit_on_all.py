@@ -75,8 +75,9 @@ def test_it_forecasts_like_any_run_with_the_intervals_of_its_parent(tmp_path: Pa
 
 def test_other_data_are_read_only_when_they_are_asked_for(tmp_path: Path) -> None:
     project = open_project(tmp_path)
-    parent = _run(project, "tracking=none")
+    parent, copied = _run(project, "tracking=none", "data.snapshot=reference"), _run(project, "tracking=none", "seed=1")
     _write(tmp_path / "a.csv", 170)
+    assert refit(project, copied).stored.record.data["bounds"]["train"] == [0, 150]  # of the copy
     with pytest.raises(SeqexpError, match=r"not those that .* was trained on"):
         refit(project, parent)
     run = refit(project, parent, current_data=True).stored
