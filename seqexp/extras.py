@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from seqexp.errors import ExecutionError
 
 
-def require(package: str, *, key: str) -> None:
-    """See that an optional package is installed; ``key`` is the config key that needs it.
+def require(package: str, *, key: str, extra: str = "") -> None:
+    """See that an optional package is installed; ``key`` is what needs it, ``extra`` brings it (else its own name).
 
     Raises:
         ExecutionError: It is not.
     """
     if find_spec(package) is None:
         raise ExecutionError(
-            f"needs {package}, which is not installed.", key=key, mend=f'pip install "seqexp[{package}]"'
+            f"needs {package}, which is not installed.", key=key, mend=f'pip install "seqexp[{extra or package}]"'
         )

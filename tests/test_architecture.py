@@ -26,6 +26,8 @@ HOMES = {
     "keras": {"models", "training"},
     "tensorflow": {"models", "training"},
     "mlflow": {"store"},
+    "onnx": {"models"},
+    "onnxruntime": {"models"},
     "ray": {"execution"},
     "optuna": {"search"},
     "matplotlib": {"figures"},

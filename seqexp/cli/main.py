@@ -14,9 +14,10 @@ import typer
 
 from seqexp.cli.again import rerun
 from seqexp.cli.look import check, explain, list_, show
+from seqexp.cli.models import export, predict, prune, refit, register
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
-from seqexp.cli.use import compare, doctor, predict, sync, ui
+from seqexp.cli.use import compare, doctor, sync, ui
 from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(
@@ -37,6 +38,10 @@ app.command()(sweep)
 app.command()(rerun)
 app.command()(compare)
 app.command()(predict)
+app.command()(refit)
+app.command()(export)
+app.command()(register)
+app.command()(prune)
 app.command()(ui)
 app.command()(sync)
 app.command()(demo)

@@ -1,14 +1,13 @@
-"""The verbs that use what was recorded: compare, predict, ui, doctor."""
+"""The verbs that use what was recorded: compare, ui, sync, doctor."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
+from seqexp.cli.options import ConfigDir, Json, Workspace
 from seqexp.cli.table_formats import Format
 
 
@@ -62,40 +61,6 @@ def compare(
     chosen = chosen_format(form, json)
     comparisons = compare_runs(open_project(workspace), words or [], where=where, on_common=on is Ground.common)
     print_comparisons(comparisons, chosen)
-
-
-def predict(
-    run: Annotated[str, typer.Argument(help="A run directory, a run key or the beginning of one.", metavar="RUN")],
-    input_: Annotated[
-        Path | None,
-        typer.Option("--input", help="CSV or Parquet with the run's columns; default: the run's own data."),
-    ] = None,
-    output: Annotated[Optional[Path], typer.Option("--output", help="The CSV to write; default: stdout.")] = None,  # noqa: UP045
-    workspace: Workspace = None,
-    plugin: Plugins = None,
-) -> None:
-    """Forecast the steps after the last row of a table, in source units.
-
-    [bold]Example:[/]  seqexp predict 1087496929e3 --input new.csv --output forecast.csv
-    """
-    from seqexp.cli.screen import progress
-    from seqexp.errors import DataError
-    from seqexp.store.run_dir import find_run
-    from seqexp.workflows.predict import predict as forecast
-    from seqexp.workflows.project import open_project
-
-    if output is not None and not output.resolve().parent.is_dir():
-        raise DataError(f"--output: there is no folder {output.parent}.", mend="Make it first.")
-    if output is not None and output.is_dir():
-        raise DataError(f"--output: {output} is a folder.", mend="Name a file in it.")
-    project = open_project(workspace, plugins=plugin)
-    table = forecast(find_run(run, project.runs), input_, load_code=project.load_code)
-    text = table.to_csv(index=False)
-    if output is None:
-        print(text, end="")
-        return
-    output.write_text(text, "utf-8")
-    progress().print(f"{len(table)} steps written to {output}.")
 
 
 def ui(

@@ -99,7 +99,8 @@ def _stamps(series: Series) -> pd.DatetimeIndex:
 
 
 def _check_enough(spec: ExperimentSpec, bounds: Sequence[Bounds], split: str, found: int, kept: int) -> None:
-    if kept or (split == "validation" and spec.data.split.validation == 0):
+    share = spec.data.split.validation if split == "calibration" else getattr(spec.data.split, split)
+    if kept or share == 0:
         return
     lengths = f"timesteps={spec.timesteps} and output_length={spec.output_length}"
     key = f"data.split.{'validation' if split == 'calibration' else split}"

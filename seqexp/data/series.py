@@ -86,25 +86,28 @@ class Series:
         return replace(self, features_TF=np.empty((len(self), 0), self.features_TF.dtype))
 
 
-def read_series(spec: DataSpec, *, inputs_only: bool = False, change: Change | None = None) -> Series:
+def read_series(
+    spec: DataSpec, *, inputs_only: bool = False, change: Change | None = None, table: pd.DataFrame | None = None
+) -> Series:
     """Read the series that a spec describes.
 
     Args:
         spec: The ``data`` section of an experiment.
         inputs_only: Read the features alone, for a forecast whose targets are not known.
         change: Changes the table before anything else is done with it.
+        table: The rows, if they are at hand; else the source is read.
 
     Raises:
         DataError: The first thing in the data that is not as the spec says, with column, row and config key.
     """
-    series = _read(spec, inputs_only, change)
+    series = _read(spec, inputs_only, change, table)
     release_tables()
     return series
 
 
-def _read(spec: DataSpec, inputs_only: bool, change: Change | None) -> Series:
+def _read(spec: DataSpec, inputs_only: bool, change: Change | None, table: pd.DataFrame | None) -> Series:
     label = source_label(spec)
-    table = read_table(spec)
+    table = read_table(spec) if table is None else table
     if spec.rows is not None:
         table = _cut(table, spec.rows[0], spec.rows[1], label)
     if change is not None:

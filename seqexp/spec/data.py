@@ -191,9 +191,9 @@ class ReadSpec(Frozen):
 
 
 def _check_share(value: float | int | str) -> float | int | str:
-    if isinstance(value, str) or (0 < value < 1 if isinstance(value, float) else value >= 0):
+    if isinstance(value, str) or (0 < value <= 1 if isinstance(value, float) else value >= 0):
         return value
-    message = f"expected a share above 0 and below 1, a number of rows or a last date, got {shown(value)}."
+    message = f"expected a share above 0 and up to 1, a number of rows or a last date, got {shown(value)}."
     raise PartErrors([Problem(message)])
 
 
@@ -201,7 +201,10 @@ Share = Annotated[float | int | str, AfterValidator(_check_share)]
 
 
 class SplitSpec(Frozen):
-    """Three stretches of time, one after the other: shares of the rows, numbers of rows, or last dates (inclusive)."""
+    """Three stretches of time, one after the other: shares of the rows, numbers of rows, or last dates (inclusive).
+
+    A model that is trained once more after all was measured reads every row: ``{train: 1.0, validation: 0, test: 0}``.
+    """
 
     train: Share
     validation: Share
@@ -211,7 +214,7 @@ class SplitSpec(Frozen):
     def _agree(self) -> SplitSpec:
         shares = {"train": self.train, "validation": self.validation, "test": self.test}
         for name in ("train", "test"):
-            if shares[name] == 0:
+            if shares[name] == 0 and not self.holds_nothing_back:
                 raise PartErrors([Problem("0 leaves no rows.", name, mend="Only validation may be 0.")])
         kinds = {type(share) for share in shares.values() if share != 0}
         if len(kinds) > 1:
@@ -226,6 +229,11 @@ class SplitSpec(Frozen):
             if isinstance(share, str):
                 _check_date(name, share)
         return self
+
+    @property
+    def holds_nothing_back(self) -> bool:
+        """Whether every row is trained on, and no figure can be claimed."""
+        return (self.train, self.validation, self.test) == (1.0, 0, 0) and isinstance(self.train, float)
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")

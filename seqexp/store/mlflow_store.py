@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
+from seqexp.store.mlflow_model import save_pyfunc
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
 #: Defaults for a person's own machine; whatever is set already stays.
@@ -226,33 +225,12 @@ class MlflowStore:
         return bool(self._client.search_logged_models([experiment_id], filter_string=words, max_results=1))
 
     def _log_model(self, experiment_id: str, run_id: str, model: LoggedModel) -> None:
-        import mlflow.pyfunc
-        import numpy as np
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-        from mlflow.models import Model, ModelSignature
-        from mlflow.types import Schema, TensorSpec
 
-        signature = ModelSignature(
-            inputs=Schema(
-                [
-                    TensorSpec(np.dtype("float64"), shape, name if len(model.inputs) > 1 else None)
-                    for name, shape in model.inputs.items()
-                ]
-            ),
-            outputs=Schema([TensorSpec(np.dtype("float64"), model.output_shape)]),
-        )
         logged = self._client.create_logged_model(experiment_id, name=model.name, source_run_id=run_id)
-        with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*input example was not provided")
+        with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
-            mlflow.pyfunc.save_model(
-                folder,
-                loader_module=model.loader_module,
-                data_path=str(shutil.copytree(model.folder, Path(scratch) / "data")),
-                mlflow_model=Model(run_id=run_id, model_id=logged.model_id),
-                signature=signature,
-                pip_requirements=model.requirements,
-            )
+            save_pyfunc(folder, model, run_id=run_id, model_id=logged.model_id)
             self._client.log_model_artifacts(logged.model_id, str(folder))
         self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
         self._client.log_outputs(run_id, models=[LoggedModelOutput(logged.model_id, step=0)])

@@ -37,6 +37,7 @@ RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
     "manifest.json",
 )
 FIGURE = "figures/forecast.png"
+PRUNED = "pruned.json"  # what was taken out of the run since, to save room; in the manifest
 _TICK = 100_000_000  # nanoseconds: changes that follow each other faster may have the same time
 _KNOWN: dict[Path, tuple[int, int, dict[str, list[str]]]] = {}  # folder -> changed, looked at, what was there
 PUBLISHED = "mlflow.json"  # which MLflow run shows this one; outside the manifest, for it changes afterwards
@@ -89,6 +90,8 @@ class StoredRun:
         try:
             yield self.path / name
         except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError, BadZipFile) as error:
+            if name in taken_out(self.path):
+                raise missing_for(self.path, name) from None
             mend = "The run is damaged, or did not finish; run it again with --force."
             raise StoreError(f"{name} of the run {self.path.name} cannot be read: {error}", mend=mend) from None
 
@@ -148,8 +151,8 @@ def _into_place(unfinished: Path, home: Path, record: RunRecord) -> StoredRun:
     sums = {name: hash_file(unfinished / name) for name in names}
     while True:
         record = replace(record, attempt=next_attempt(home, record.run_key))
-        _write_json(unfinished / RECORD, record.as_values())
-        _write_json(unfinished / MANIFEST, {**sums, RECORD: hash_file(unfinished / RECORD)})
+        write_json(unfinished / RECORD, record.as_values())
+        write_json(unfinished / MANIFEST, {**sums, RECORD: hash_file(unfinished / RECORD)})
         place = home / record.folder_name
         try:
             unfinished.rename(place)
@@ -269,6 +272,31 @@ def read_run(folder: Path) -> StoredRun:
         raise StoreError(f"The record of {folder} cannot be read: {error}") from None
 
 
+def taken_out(folder: Path) -> list[str]:
+    """Return the files that were taken out of a run by pruning."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return [str(name) for name in json.loads((folder / PRUNED).read_text("utf-8"))["removed"]]
+    return []
+
+
+def missing_for(folder: Path, name: str) -> StoreError:
+    """Return the error of a file that was taken out of a run."""
+    message = f"The run {folder.name} was pruned: its {name} was removed to save room."
+    return StoreError(message, mend="Its spec and figures are there; run it again with --force to have it back.")
+
+
+def listed_files(folder: Path) -> list[str]:
+    """Return the files that a run's manifest lists.
+
+    Raises:
+        StoreError: The manifest is missing or damaged.
+    """
+    try:
+        return [str(name) for name in json.loads((folder / MANIFEST).read_text("utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"The manifest of {folder} cannot be read: {error}") from None
+
+
 def damaged_files(folder: Path) -> list[str]:
     """Return the files of a run that are missing or differ from its manifest; one without a manifest is damaged."""
     try:
@@ -289,10 +317,11 @@ def published_as(folder: Path) -> dict[str, str]:
 
 def note_published(folder: Path, uri: str, run_id: str) -> None:
     """Note which MLflow run shows a run."""
-    _write_json(folder / PUBLISHED, {**published_as(folder), uri: run_id})
+    write_json(folder / PUBLISHED, {**published_as(folder), uri: run_id})
 
 
-def _write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: Any) -> None:
+    """Write a file of a run directory: the whole of it, or nothing."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(json.dumps(values, indent=1, allow_nan=False), "utf-8")
     new.replace(path)

@@ -18,7 +18,7 @@ from seqexp.errors import StoreError
 from seqexp.evaluation.significance import diebold_mariano, holm, interval_of_mean
 from seqexp.evaluation.tokens import wrong_tokens
 from seqexp.spec.data import TOKENS
-from seqexp.store.run_dir import StoredRun, find_last, find_run, list_runs
+from seqexp.store.run_dir import FORECASTS, StoredRun, find_last, find_run, list_runs, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.choose import choose_runs
 from seqexp.workflows.common_ground import find_common_ground
@@ -112,6 +112,7 @@ def compare_runs(
     if where is not None:
         found = choose_runs(found, where)
     if on_common:
+        found = [run for run in found if words or FORECASTS not in taken_out(run.path)]
         grounds = find_common_ground(found)
         return [_compare(ground.block, ground.losses, ground.horizon, ground.notes) for ground in grounds]
     return [_compare(block, _losses, _horizon(block)) for block in build_leaderboard(found)]
@@ -120,7 +121,11 @@ def compare_runs(
 def _compare(block: Block, losses: Losses, horizon: int, notes: tuple[str, ...] = ()) -> Comparison:
     rows = [row for row in block.rows if row.run is not None]
     first = rows[0]
-    others = [row for row in rows[1:] if _folds(row) & _folds(first)]
+    pruned = [row for row in rows if _is_pruned(row)]
+    measurable = [row for row in rows[1:] if row not in pruned and first not in pruned]
+    others = [row for row in measurable if _folds(row) & _folds(first)]
+    if pruned:
+        notes = (*notes, f"without a difference, for it was pruned: {', '.join(row.label for row in pruned)}")
     measured = [_difference(first, row, losses, horizon) for row in others]
     adjusted = holm([1.0 if math.isnan(p) else p for *_, p, _ in measured])
     differences = (
@@ -130,9 +135,14 @@ def _compare(block: Block, losses: Losses, horizon: int, notes: tuple[str, ...] 
     return Comparison(block, first.label, tuple(differences), notes)
 
 
+def _is_pruned(row: Row) -> bool:
+    """Whether forecasts that a difference is measured by were removed to save room."""
+    return any(FORECASTS in taken_out(run.path) for run in row.runs)
+
+
 def _horizon(block: Block) -> int:
     """Return how many neighbouring origins of a block forecast a common step; all of its runs have the same."""
-    runs = [row.run for row in block.rows if row.run]
+    runs = [row.run for row in block.rows if row.run and not _is_pruned(row)]
     if len(runs) < 2:
         return 1
     return -(-block.output_length // steps_between(runs[0].forecasts["target_start"]))

@@ -132,6 +132,8 @@ def _make_files(
         folder = Path(scratch)
         (folder / FIGURE).parent.mkdir()
         save_model(model, folder / MODEL)
+        if spec.data.split.holds_nothing_back:  # nothing was forecast
+            return {MODEL: (folder / MODEL).read_bytes()}
         scores = progress.scores["test"]
         metric = "accuracy" if spec.data.is_tokens else "mae"
         errors = {"model": scores.steps[metric]}

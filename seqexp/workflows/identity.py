@@ -41,4 +41,6 @@ def title_of(spec: ExperimentSpec) -> str:
     """Return a readable name: ``encoder_decoder 14->7 seed 0``, of a fold ``... seed 0 fold 3``."""
     fold = spec.evaluation.backtest.fold
     name = f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}"
+    if spec.data.split.holds_nothing_back:
+        return f"{name} on all rows"
     return name if fold is None else f"{name} fold {fold}"

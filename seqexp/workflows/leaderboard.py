@@ -141,8 +141,12 @@ def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> l
 
 
 def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
-    """Return the finished runs, of several attempts at one the last."""
-    return list({run.record.run_key: run for run in runs if run.record.status == "FINISHED"}.values())
+    """Return the finished runs that have figures, of several attempts at one the last.
+
+    A run that was trained on every row has none.
+    """
+    scored = (run for run in runs if run.record.status == "FINISHED" and run.record.metrics)
+    return list({run.record.run_key: run for run in scored}.values())
 
 
 def _forecast_of(run: StoredRun) -> tuple[str, tuple[str, ...], int, str]:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.validate import validate
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import MODEL, StoredRun
-from seqexp.workflows.user_code import PLUGINS, require_code
+from seqexp.workflows.stored_spec import require_code_of, spec_of
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+    from seqexp.workflows.new_rows import Table
+    from seqexp.workflows.origins import Origin
+    from seqexp.workflows.serving import Forecaster
 
 
 class Run:
@@ -65,8 +68,7 @@ class Run:
     @cached_property
     def spec(self) -> ExperimentSpec:
         """The resolved config."""
-        self._require_code()
-        return validate(self._stored.spec)
+        return spec_of(self._stored, self._load_code)
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -84,12 +86,42 @@ class Run:
     def model(self) -> keras.Model:
         """The trained model, in scaled units; loaded with safe mode on."""
         from seqexp.training.start import start_tensorflow
+        from seqexp.workflows.predict import check_has_model
 
+        check_has_model(self._stored)
         start_tensorflow()
         from seqexp.models.saved import load_model
 
         self._require_code()
         return load_model(self.run_dir / MODEL)
+
+    def predict(self, table: Table | None = None, *, origin: Origin | None = None) -> pd.DataFrame:
+        """Forecast, in source units in and out.
+
+        Args:
+            table: A frame (its stamps a column or the index) or the path of a CSV or Parquet file; None for the run's
+                own data.
+            origin: The stamp of the last step that is known, its number (from 0) where there are no stamps, or
+                ``every``; None for the last row.
+
+        Returns:
+            One row for each step, with its time and every target, and the ends of intervals where there are any.
+
+        Raises:
+            DataError: The table is not as the run's config says, or has no such origin.
+            StoreError: The run has no model.
+        """
+        from seqexp.workflows.predict import check_has_model, predict
+
+        check_has_model(self._stored)
+        self._require_code()
+        return predict(self._stored, table, origin=origin, forecaster=self._forecaster)
+
+    @cached_property
+    def _forecaster(self) -> Forecaster:
+        from seqexp.workflows.serving import Forecaster
+
+        return Forecaster(self.run_dir)
 
     def _require_code(self) -> None:
         """See that what the run uses of a user's own code is loaded.
@@ -97,6 +129,4 @@ class Run:
         Raises:
             StoreError: It is not.
         """
-        if self.record.environment.get(PLUGINS) and self._load_code is not None:
-            self._load_code()
-        require_code(self.run_dir, self.record.environment)
+        require_code_of(self._stored, self._load_code)

@@ -141,6 +141,8 @@ def _projection(
     extra = _description(spec)
     if "task" in record.data:
         extra["task"] = record.data["task"]  # runs compare where it is the same
+    if "refit_of" in record.fit:
+        extra["refit_of"] = record.fit["refit_of"]
     if record.rerun_of:
         extra["rerun_of"] = record.rerun_of
     if record.error:
@@ -211,10 +213,16 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
 
 @contextmanager
 def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
-    """Gather what a model needs to be loaded from MLflow: the network, and the spec and record with the scaling."""
     if not wanted or not (run.path / MODEL).is_file():
         yield None
         return
+    with gathered_model(run) as model:
+        yield model
+
+
+@contextmanager
+def gathered_model(run: StoredRun) -> Iterator[LoggedModel]:
+    """Gather what a model needs to be loaded anywhere: the network, and the spec and record with the scaling."""
     spec, data = run.spec, run.record.data
     rows = spec["timesteps"] + sum(data.get("transform", ()))
     inputs: dict[str, tuple[int, ...]] = {"past": (-1, rows, len(data["features"]))}
