@@ -135,7 +135,7 @@ def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> l
     for run in latest:
         grouped.setdefault((*_forecast_of(run), folds.get(run.path) or _scored_on(run)), []).append(run)
     return [
-        make_block(members, select or _select_of(members))
+        make_block(members, _select_of(members, select))
         for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])
     ]
 
@@ -188,7 +188,10 @@ def make_block(members: Sequence[StoredRun], select: str) -> Block:
     return block
 
 
-def _select_of(members: Sequence[StoredRun]) -> str:
+def _select_of(members: Sequence[StoredRun], wanted: str | None) -> str:
+    """Return the figure that is wanted, if the runs have it: those of tokens have others than those of numbers."""
+    if wanted is not None and any(wanted in run.record.metrics for run in members):
+        return wanted
     asked = {run.spec["evaluation"].get("select", DEFAULT_SELECT) for run in members}
     return asked.pop() if len(asked) == 1 else DEFAULT_SELECT
 

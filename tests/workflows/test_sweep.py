@@ -290,3 +290,18 @@ def test_the_interval_of_means_narrows_with_the_seeds() -> None:
     assert 1.0 <= few[0] < many[0] < 2.0 < many[1] < few[1] <= 3.0
     # Of 60 values with the standard deviation 0.82, the means have 0.105: twice that to either side.
     assert many[1] - many[0] == pytest.approx(2 * 1.96 * 0.8165 / 60**0.5, rel=0.1)
+
+
+def test_numbers_and_tokens_in_one_sweep_are_each_ranked_by_a_figure_of_theirs(project: Project) -> None:
+    study = project.workspace / "both.yaml"
+    study.write_text(
+        "question: both?\n"
+        "set: {topology: many_to_one, topology.units: 2, training.epochs: 1, tracking.mlflow: false}\n"
+        "sweep:\n"
+        "  - {data: adding, data.source: [{adding: {examples: 200}}], timesteps: 4}\n"
+        "  - {data: addition, data.source: [{addition: {digits: 1, examples: 40}}], topology: vector_output}\n"
+    )
+    result = run_sweep(project, plan_sweep(project, [str(study)]))
+    blocks = build_leaderboard([outcome.stored for outcome in result.outcomes], result.select)
+    assert {block.select for block in blocks} == {"val/mae", "val/cross_entropy"}
+    assert all(block.best is not None for block in blocks)
