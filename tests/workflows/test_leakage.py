@@ -121,7 +121,9 @@ def test_windows_that_are_there_twice_are_caught(compose: Compose, monkeypatch: 
 def test_a_baseline_that_looks_ahead_is_caught(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     real = leakage_module.naive_forecasts
     monkeypatch.setattr(
-        leakage_module, "naive_forecasts", lambda history, first_W: real(history, np.minimum(first_W + 3, 990))
+        leakage_module,
+        "naive_forecasts",
+        lambda history, first_W, own: real(history, np.minimum(first_W + 3, 990), own),
     )
     assert "baselines" in _leaks(compose("data=sine"))
 
