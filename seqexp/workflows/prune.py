@@ -79,7 +79,7 @@ def _best(runs: list[StoredRun], count: int) -> Iterator[StoredRun]:
         if run.record.status != "FINISHED":
             continue
         select = str(run.spec["evaluation"].get("select", DEFAULT_SELECT))
-        if REFIT_OF in run.record.fit:
+        if not run.record.metrics:
             yield run
         elif select in run.record.metrics:
             # Errors of different tasks do not compare: each has its best.
