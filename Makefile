@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-all bench bench-sweep lint format ui lock catalogue wheel clean
+.PHONY: help setup setup-dev demo reproduce test test-all bench bench-sweep lint format ui lock catalogue wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ setup-dev: .venv/dev ## the same with the tools of development
 
 demo: .venv/core ## train all eight topologies on household power data and compare them
 	@$(BIN)/seqexp demo
+
+reproduce: .venv/core ## run every run of the demo again, and say whether it came out the same
+	@ls sweeps/eight_topologies-*/plan.json >/dev/null 2>&1 || $(BIN)/seqexp demo
+	@$(BIN)/seqexp rerun --sweep eight_topologies
 
 ui: .venv/core ## open the MLflow UI on this folder's runs
 	@$(BIN)/seqexp ui

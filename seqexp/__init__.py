@@ -11,10 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqexp.errors import SeqexpError
+    from seqexp.spec.own_code import baseline, function, layer, loss, metric, scaler, source
     from seqexp.workflows.load import Run
     from seqexp.workflows.python_api import Sweep, load, run, sweep
 
-__all__ = ["Run", "SeqexpError", "Sweep", "load", "run", "sweep"]
+__all__ = [
+    "Run",
+    "SeqexpError",
+    "Sweep",
+    "baseline",
+    "function",
+    "layer",
+    "load",
+    "loss",
+    "metric",
+    "run",
+    "scaler",
+    "source",
+    "sweep",
+]
+
+_DECORATORS = ("baseline", "function", "layer", "loss", "metric", "scaler", "source")
 
 _HOMES = {
     "Run": "seqexp.workflows.load",
@@ -23,6 +40,7 @@ _HOMES = {
     "load": "seqexp.workflows.python_api",
     "run": "seqexp.workflows.python_api",
     "sweep": "seqexp.workflows.python_api",
+    **dict.fromkeys(_DECORATORS, "seqexp.spec.own_code"),
 }
 
 

@@ -63,6 +63,10 @@ class ExecutionError(SeqexpError):
     """Runs cannot be executed where they were to be."""
 
 
+class PluginError(SeqexpError):
+    """A user's own code cannot be loaded, or is not what it was registered as."""
+
+
 class RunFailed(Exception):
     """A run ended without a result: it is recorded as FAILED and the command exits with 1.
 

@@ -22,6 +22,8 @@ if "SEQEXP_COMPILE_CACHE" not in os.environ:  # compiled programs are shared by 
     os.environ["SEQEXP_COMPILE_CACHE"] = tempfile.mkdtemp(prefix="seqexp-tests-")
     atexit.register(shutil.rmtree, os.environ["SEQEXP_COMPILE_CACHE"], ignore_errors=True)
 
+from seqexp.plugins.loading import use_codes
+from seqexp.plugins.table import scoped
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.project import Project, open_project
 
@@ -34,6 +36,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "SEQEXP_WORKSPACE", "MAKELEVEL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _own_code_is_forgotten() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    with scoped():
+        yield
+        use_codes(())
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "seqexp"
 FLOORS = [
     {"errors"},
     {"registry", "fingerprint", "assets", "extras"},
+    {"plugins"},
     {"spec"},
     {"compose", "data", "models", "training", "evaluation", "store", "figures"},
     {"execution", "search"},

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rich.text import Text
 
+from seqexp.cli.fold_table import fold_table, print_folds
 from seqexp.cli.reports import block_table, print_block
 from seqexp.cli.screen import make_table, print_json, progress, results
 from seqexp.cli.table_formats import Format, TextTable, as_csv, as_latex, as_markdown
@@ -56,6 +57,7 @@ def _print_tables(comparison: Comparison) -> None:
     for note in comparison.notes:
         console.print(Text(note), soft_wrap=True)
     console.print()
+    print_folds(comparison.block)
     for table in _further_tables(comparison):
         console.print(make_table(table.columns, table.rows))
         for note in table.notes:
@@ -65,6 +67,8 @@ def _print_tables(comparison: Comparison) -> None:
 
 def _tables(comparison: Comparison) -> Iterator[TextTable]:
     yield replace(block_table(comparison.block), notes=comparison.notes)
+    if comparison.block.folds:
+        yield fold_table(comparison.block)
     yield from _further_tables(comparison)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,29 @@ from rich.console import Console
 
 from seqexp.cli.screen import make_table, number, results
 from seqexp.errors import ConfigError, suggest
-from seqexp.spec.catalogue import arguments_of, load_catalogue
+from seqexp.plugins.table import known
+from seqexp.spec.base import Frozen
+from seqexp.spec.catalogue import NOUNS, OWN_KINDS, arguments_of, known_names, load_catalogue
+from seqexp.spec.data import SCALERS, SOURCES
+from seqexp.spec.own_code import BASELINES
 from seqexp.workflows.project import Project
+
+_WITH_CODE = ("layers", "functions", "losses", "metrics", "sources", "scalers", "baselines")
 
 
 def print_list(project: Project, kind: str | None, name: str | None, last: int) -> None:
     """Print one list, of runs so many; or the short ones one after another."""
     console = results()
+    if kind in _WITH_CODE or name is not None:
+        project.load_code()
     if name is not None:
         _print_arguments(console, kind or "layers", name)
         return
-    printers = {
+    printers: dict[str, Callable[[], None]] = {
         "topologies": lambda: _print_group(console, project, "topology"),
         "data": lambda: _print_group(console, project, "data"),
         "optimizers": lambda: _print_optimizers(console, project),
-        "layers": lambda: _print_catalogue(console, "layers"),
-        "functions": lambda: _print_catalogue(console, "functions"),
+        **{word: partial(_print_catalogue, console, word) for word in _WITH_CODE},
         "studies": lambda: _print_studies(console, project),
         "runs": lambda: _print_runs(console, project, last),
     }
@@ -51,9 +59,35 @@ def _print_optimizers(console: Console, project: Project) -> None:
 
 
 def _print_catalogue(console: Console, section: str) -> None:
-    entries: dict[str, Any] = load_catalogue()[section]
+    """Print what there is of a kind, a user's own first, with the place where it stands."""
+    own = {part.name: part for kind in _own_kinds(section) for part in known(kind).values()}
+    entries = {name: part.arguments for name, part in own.items()} | _shipped(section)
     rows = [(name, ", ".join(_shown_arguments(arguments))) for name, arguments in entries.items()]
-    console.print(make_table((section, "arguments (those without a value are needed)"), rows))
+    header = (section, "arguments (those without a value are needed)")
+    if not own:
+        console.print(make_table(header, rows))
+        return
+    marked = [(*row, f"your own: {own[row[0]].place}" if row[0] in own else "") for row in rows]
+    console.print(make_table((*header, "from"), marked))
+
+
+def _own_kinds(section: str) -> list[str]:
+    """Return what is registered that belongs in a list; own metrics are seqexp's scores, beside Keras' metrics."""
+    return [OWN_KINDS["scores" if section == "metrics" else section]]
+
+
+def _shipped(section: str) -> dict[str, Any]:
+    """Return name -> arguments of what comes with Keras and seqexp."""
+    if section == "sources":
+        return {name: _arguments_of_source(source) for name, source in SOURCES.items()}
+    names = {"scalers": SCALERS, "baselines": BASELINES}.get(section)
+    return load_catalogue()[section] if names is None else {name: {} for name in names}
+
+
+def _arguments_of_source(source: type[Frozen]) -> dict[str, Any]:
+    return {
+        name: {} if field.is_required() else {"default": field.default} for name, field in source.model_fields.items()
+    }
 
 
 def _shown_arguments(arguments: dict[str, Any]) -> Iterator[str]:
@@ -69,12 +103,13 @@ def _shown_arguments(arguments: dict[str, Any]) -> Iterator[str]:
 
 
 def _print_arguments(console: Console, section: str, name: str) -> None:
-    catalogue = load_catalogue()
-    if section not in catalogue:
+    if section not in NOUNS:
         raise ConfigError(f"{section} have no arguments to list.", mend="Try seqexp list layers LSTM.")
     arguments = arguments_of(section, name)
+    if arguments is None and section == "metrics":
+        arguments = arguments_of("scores", name)
     if arguments is None:
-        raise ConfigError(f"There is no {name!r} among the {section}.", mend=suggest(name, catalogue[section]))
+        raise ConfigError(f"There is no {name!r} among the {section}.", mend=suggest(name, known_names(section)))
     rows = [(key, described["kind"], described.get("default", "(needed)")) for key, described in arguments.items()]
     console.print(make_table((name, "kind", "default"), rows))
 

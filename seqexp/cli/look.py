@@ -1,13 +1,14 @@
-"""The verbs that look before anything is run: list, show, check."""
+"""The verbs that look before anything is run: list, show, check, explain."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Overrides, Workspace
+from seqexp.cli.options import ConfigDir, Overrides, Plugins, Workspace
 
 if TYPE_CHECKING:
     from seqexp.compose.composer import Composed
@@ -21,18 +22,25 @@ class Kind(StrEnum):
     optimizers = "optimizers"
     layers = "layers"
     functions = "functions"
+    losses = "losses"
+    metrics = "metrics"
+    sources = "sources"
+    scalers = "scalers"
+    baselines = "baselines"
     studies = "studies"
     runs = "runs"
 
 
 def list_(
     kind: Annotated[
-        Kind | None, typer.Argument(help="What to list; everything but layers and runs if left out.")
+        Kind | None,
+        typer.Argument(help="What to list; topologies, data, optimizers, functions and studies if left out."),
     ] = None,
-    name: Annotated[Optional[str], typer.Argument(help="One layer or optimizer, with all its arguments.")] = None,  # noqa: UP045
+    name: Annotated[str | None, typer.Argument(help="One layer, loss, optimizer ..., with all its arguments.")] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="So many runs, of those that began last.")] = 50,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """List what there is to choose from, or the runs of the workspace.
 
@@ -41,7 +49,7 @@ def list_(
     from seqexp.cli import listing
     from seqexp.workflows.project import open_project
 
-    listing.print_list(open_project(workspace, config_dir), kind.value if kind else None, name, last)
+    listing.print_list(open_project(workspace, config_dir, plugin), kind.value if kind else None, name, last)
 
 
 def show(
@@ -49,6 +57,7 @@ def show(
     origin: Annotated[bool, typer.Option("--origin", help="Say which file or override gave each value.")] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Show the resolved config of an experiment.
 
@@ -60,7 +69,7 @@ def show(
     from seqexp.workflows.project import open_project
     from seqexp.workflows.show import values_and_origins
 
-    composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    composed = open_project(workspace, config_dir, plugin).compose_one(overrides or [])
     if origin:
         results().print(make_table(("key", "value", "from"), values_and_origins(composed)))
     else:
@@ -77,6 +86,7 @@ def check(
     ] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Check an experiment: its config, its data, and the shapes of its layers.
 
@@ -86,7 +96,7 @@ def check(
     from seqexp.workflows.check import check_data, check_layers
     from seqexp.workflows.project import open_project
 
-    composed = open_project(workspace, config_dir).compose_one(overrides or [])
+    composed = open_project(workspace, config_dir, plugin).compose_one(overrides or [])
     if leakage:
         _check_leakage(composed)
         return
@@ -126,3 +136,48 @@ def _check_leakage(composed: Composed) -> None:
     results().print(f"\n{leaks or 'None'} of {len(verdicts)} checks found a leak.")
     if leaks:
         raise typer.Exit(1)
+
+
+def explain(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            help="Choices and values, as for a run; or one recorded run: its key, the beginning of it, its directory.",
+            metavar="[KEY=VALUE]... | RUN",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("-o", "--output", help="The file to write; default: stdout.", show_default=False),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="A page on the topology in place of the script: words, drawing, layers.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Write the Keras script behind an experiment: it needs no seqexp, and gives the figures of the run.
+
+    [bold]Examples:[/]  seqexp explain topology=vector_output -o forecast.py  |  seqexp explain 1087496929e3  |
+    seqexp explain topology=many_to_many_padded --markdown
+    """
+    from seqexp.cli.screen import progress
+    from seqexp.workflows.explain.explain import explain as explain_words
+    from seqexp.workflows.explain.explain import write_explanation
+    from seqexp.workflows.project import open_project
+
+    explanation = explain_words(open_project(workspace, config_dir), words or [], markdown=markdown)
+    console = progress()
+    if explanation.warning:
+        console.print(explanation.warning, style="yellow", soft_wrap=True)
+    if output is None:
+        print(explanation.text, end="")
+        if explanation.beside is not None:
+            told = f"It reads {explanation.beside.name} beside it: -o copies that file, which is {explanation.beside}."
+            console.print(told, markup=False, soft_wrap=True)
+        return
+    script, *beside = write_explanation(explanation, output, force=force)
+    told = "".join(f", and {path} beside it, which it reads" for path in beside)
+    console.print(f"Written to {script}{told}.", markup=False, soft_wrap=True)

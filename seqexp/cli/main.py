@@ -12,7 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from seqexp.cli.look import check, list_, show
+from seqexp.cli.again import rerun
+from seqexp.cli.look import check, explain, list_, show
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, predict, sync, ui
@@ -30,8 +31,10 @@ app = typer.Typer(
 app.command("list")(list_)
 app.command()(show)
 app.command()(check)
+app.command()(explain)
 app.command()(run)
 app.command()(sweep)
+app.command()(rerun)
 app.command()(compare)
 app.command()(predict)
 app.command()(ui)

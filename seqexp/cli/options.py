@@ -32,4 +32,14 @@ ConfigDir = Annotated[
         show_default=False,
     ),
 ]
+Plugins = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--plugin",
+        help="A Python file with layers, losses or other parts of your own (@seqexp.layer ...), besides those that "
+        "seqexp.yaml names as plugins: [FILE.py]; repeatable. It is executed.",
+        metavar="FILE.py",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.measure import Measurement
 from rich.text import Text
 
+from seqexp.cli.fold_table import print_folds
 from seqexp.cli.screen import amount, make_table, number, progress, results, share
 from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
@@ -62,11 +63,12 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
     for block in build_leaderboard([outcome.stored]):
         print_block(block)
         console.print()
+        print_folds(block)
     if record.diagnostics:
         rows = [(word.replace("_", " "), sentence) for word, sentence in record.diagnostics.items()]
         console.print(make_table(("worth a look", ""), rows, whole=1))
         console.print()
-    console.print(f"Run directory  {_near(outcome.stored.path)}", soft_wrap=True)
+    console.print(f"Run directory  {near(outcome.stored.path)}", soft_wrap=True)
     if outcome.mlflow_run_id:
         console.print(f"MLflow run     {outcome.mlflow_run_id}   (seqexp ui opens it)", soft_wrap=True)
 
@@ -78,6 +80,7 @@ def print_sweep(result: SweepResult) -> None:
     for block in blocks:
         print_block(block)
         console.print()
+        print_folds(block)
     _print_signs(result)
     _print_left_out(result.skipped)
     failed = [(outcome.title, outcome.stored.record.error) for outcome in result.failed]
@@ -166,7 +169,11 @@ def _print_signs(result: SweepResult) -> None:
 
 def _order(blocks: Sequence[Block]) -> str:
     ranked = next((block for block in blocks if block.best), None)
-    return f"Ordered by validation {_kind(ranked)}." if ranked else "Without a validation split nothing is ranked."
+    if ranked:
+        return f"Ordered by validation {_kind(ranked)}."
+    if any(row.run and not row.is_complete for block in blocks for row in block.rows):
+        return "Nothing is ranked: every row lacks a fold."
+    return "Without a validation split nothing is ranked."
 
 
 def _kind(block: Block) -> str:
@@ -241,6 +248,7 @@ def _cells(row: Row, select: str) -> tuple[str, ...]:
     return str(row.rank or ""), row.label, *values
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
+    """Return a path as short as it can be said: from the working directory, where it lies below it."""
     cwd = Path.cwd()
     return path.relative_to(cwd).as_posix() if path.is_relative_to(cwd) else str(path)

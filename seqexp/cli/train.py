@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Overrides, Workspace
+from seqexp.cli.options import ConfigDir, Json, Overrides, Plugins, Workspace
 from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
@@ -30,19 +30,21 @@ def run(
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
-    """Train one experiment, compare it with the baselines, and record it.
+    """Train one experiment, compare it with the baselines, and record it; of a backtest, every fold.
 
     [bold]Examples:[/]  seqexp run topology=encoder_decoder timesteps=14  |  seqexp run data=co2 timesteps=52 --quick
     """
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json
+    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
     from seqexp.workflows.requests import request_run
     from seqexp.workflows.run import quick_run
 
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugin)
     composed = project.compose_one(overrides or [])
     if quick:
         with composed.explained():
@@ -51,6 +53,9 @@ def run(
             print_json({"status": "QUICK", "metrics": metrics, "baselines": baselines})
         else:
             reports.print_quick(composed.spec, metrics)
+        return
+    if composed.spec.evaluation.folds_to_run:
+        _sweep(project, overrides or [], SweepOptions(force=force, retry_failed=True), json=json)
         return
     interrupted: list[RunOutcome] = []
     try:
@@ -81,6 +86,7 @@ def sweep(
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Run every combination of several values, or a study, and compare the runs.
 
@@ -92,7 +98,7 @@ def sweep(
     from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
 
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugin)
     options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
     if dry_run:
         _look_ahead(project, words or [], options, json=json)

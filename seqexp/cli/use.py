@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Workspace
+from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.table_formats import Format
 
 
@@ -72,6 +72,7 @@ def predict(
     ] = None,
     output: Annotated[Optional[Path], typer.Option("--output", help="The CSV to write; default: stdout.")] = None,  # noqa: UP045
     workspace: Workspace = None,
+    plugin: Plugins = None,
 ) -> None:
     """Forecast the steps after the last row of a table, in source units.
 
@@ -87,7 +88,8 @@ def predict(
         raise DataError(f"--output: there is no folder {output.parent}.", mend="Make it first.")
     if output is not None and output.is_dir():
         raise DataError(f"--output: {output} is a folder.", mend="Name a file in it.")
-    table = forecast(find_run(run, open_project(workspace).runs), input_)
+    project = open_project(workspace, plugins=plugin)
+    table = forecast(find_run(run, project.runs), input_, load_code=project.load_code)
     text = table.to_csv(index=False)
     if output is None:
         print(text, end="")

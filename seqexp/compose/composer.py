@@ -151,6 +151,9 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
             n_features = 1
     n_features += _count_added(data, features if isinstance(features, (list, str)) else targets)
     head, quantiles = (get_value(tree, f"topology.{key}") for key in ("head", "quantiles"))
+    if quantiles is not None and head in (None, "point"):
+        mend = "Set topology.head=quantiles or topology.head=gaussian, or leave them out."
+        problems.append(Problem("a point has no quantiles.", "topology.quantiles", mend))
     levels = quantiles if isinstance(quantiles, list) else DEFAULT_QUANTILES
     n_outputs = n_targets * outputs_per_target(head, levels)
     _set_fitting(tree, origins, "training.loss", fitting_loss(head, list(levels)), "topology.head")

@@ -15,13 +15,14 @@ class Origin:
 
     Attributes:
         kind: ``file`` (a config file), ``study``, ``workspace`` (seqexp.yaml), ``override`` (the command line or
-            Python), ``axis`` (a sweep), ``contract`` (a length that the topology fixes) or ``derived``.
+            Python), ``axis`` (a sweep), ``contract`` (a length that the topology fixes), ``record`` (the run that a
+            rerun repeats) or ``derived``.
         text: The override as it was written, for kinds without a file.
         file: The YAML file, where there is one.
         line: Its line, counted from 1; 0 where it is not known.
     """
 
-    kind: Literal["file", "study", "workspace", "override", "axis", "contract", "derived"]
+    kind: Literal["file", "study", "workspace", "override", "axis", "contract", "derived", "record"]
     text: str = ""
     file: Path | None = None
     line: int = 0

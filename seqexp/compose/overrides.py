@@ -20,7 +20,7 @@ from hydra.errors import HydraException
 from seqexp.compose.axes import Axes, Axis, Interval
 from seqexp.compose.groups import GROUPS, ConfigGroups
 from seqexp.compose.origin import Origin, Setting
-from seqexp.compose.yaml_file import refuse_code
+from seqexp.compose.yaml_file import refuse_code, refuse_plugins
 from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.spec.validate import wants_list
 
@@ -79,6 +79,7 @@ def read_override(text: str, groups: ConfigGroups) -> tuple[str, Axis]:
         raise ConfigError([Problem("this is no override.", mend=mend, where=where)])
     for name in key.split("."):
         refuse_code(name, key, where)
+    refuse_plugins(key, where)
     return key, read_axis(key, raw, groups, where)
 
 

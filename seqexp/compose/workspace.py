@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.compose.origin import Origin, Setting, shown_path
-from seqexp.compose.yaml_file import YamlFile, read_yaml
+from seqexp.compose.yaml_file import PLUGINS, YamlFile, read_yaml
 from seqexp.errors import ConfigError, Problem
 from seqexp.spec.parts import dotted, shown
 
@@ -39,8 +39,31 @@ def workspace_settings(workspace: Path) -> list[Setting]:
     path = workspace / MARK
     if not path.is_file():
         return []
-    file = read_yaml(path)
-    return list(settings_of(file.tree or {}, file, "workspace"))
+    file = read_yaml(path, may_name_plugins=True)
+    tree = file.tree or {}
+    if isinstance(tree, Mapping):
+        tree = {key: value for key, value in tree.items() if key != PLUGINS}
+    return list(settings_of(tree, file, "workspace"))
+
+
+def workspace_plugins(workspace: Path) -> list[Path]:
+    """Return the files of own code that the workspace's seqexp.yaml names; their paths count from it.
+
+    Raises:
+        ConfigError: The key holds something else than paths.
+    """
+    path = workspace / MARK
+    if not path.is_file():
+        return []
+    file = read_yaml(path, may_name_plugins=True)
+    named = file.tree.get(PLUGINS) if isinstance(file.tree, Mapping) else None
+    if named is None:
+        return []
+    if not isinstance(named, list) or not all(isinstance(item, str) and item for item in named):
+        where = shown_path(path, file.lines.get(PLUGINS, 0))
+        message = f"expected a list of Python files, got {shown(named)}."
+        raise ConfigError([Problem(message, PLUGINS, "For example plugins: [my_layers.py].", where)])
+    return [(workspace / Path(item).expanduser()).resolve() for item in named]
 
 
 def settings_of(tree: Any, file: YamlFile, kind: Any, prefix: str = "") -> Iterator[Setting]:

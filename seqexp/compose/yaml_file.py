@@ -15,7 +15,9 @@ from seqexp.spec.parts import dotted
 
 LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 40
+PLUGINS = "plugins"  # the key under which a workspace, and nothing else, names files of code
 _CODE_KEYS = {"_target_", "_partial_", "_args_", "_convert_", "_recursive_"}
+_PLUGIN_KEYS = {f"{place}.{PLUGINS}" for place in ("set", "topology", "data", "training", "evaluation", "execution")}
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,12 @@ class YamlFile:
     head: str
 
 
-def read_yaml(path: Path) -> YamlFile:
+def read_yaml(path: Path, *, may_name_plugins: bool = False) -> YamlFile:
     """Read and check one file.
+
+    Args:
+        path: The file.
+        may_name_plugins: Whether it is a workspace's seqexp.yaml, whose key ``plugins`` names files of code.
 
     Raises:
         ConfigError: The file is missing, too large, no valid YAML, or holds tags, aliases or code.
@@ -49,6 +55,8 @@ def read_yaml(path: Path) -> YamlFile:
         lines: dict[str, int] = {}
         if node is not None:
             _note_lines(node, "", lines, path)
+        for key in () if may_name_plugins else lines:
+            refuse_plugins(key, shown_path(path, lines[key]))
         return YamlFile(path, None if node is None else loader.construct_document(node), lines, text[:512])
     except _NotPlain as error:
         where = shown_path(path, error.line)
@@ -99,6 +107,13 @@ def _note_lines(node: yaml.Node, key: str, lines: dict[str, int], path: Path) ->
         for position, item in enumerate(node.value):
             lines[f"{key}[{position}]"] = item.start_mark.line + 1
             _note_lines(item, f"{key}[{position}]", lines, path)
+
+
+def refuse_plugins(key: str, where: str) -> None:
+    """Refuse a key that looks as if an experiment could name a file of code."""
+    if key == PLUGINS or key in _PLUGIN_KEYS:
+        mend = "Name the file on the command line, --plugin FILE.py, or as plugins: [FILE.py] in your seqexp.yaml."
+        raise ConfigError([Problem("an experiment cannot name code.", key, mend, where)])
 
 
 def refuse_code(name: str, key: str, where: str) -> None:

@@ -6,13 +6,15 @@ Axis letters: T steps, F features, K targets, W windows, N output steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from seqexp.data.examples import lay_out
+from seqexp.data.columns import fingerprint_columns
+from seqexp.data.examples import bounds_of_examples, lay_out
+from seqexp.data.folds import bounds_of_fold
 from seqexp.data.placing import Holes, place_windows
 from seqexp.data.scaling import Scaler, fit_scaler
 from seqexp.data.series import Change, Part, Series, read_series
@@ -47,6 +49,7 @@ class Dataset:
         starts: Split -> first input step of every window, shape ``(W,)``; ``calibration`` among them where intervals
             are wanted.
         refit_W: The same of the windows of a last training on train and validation together; None without.
+        fingerprints: Those of the parts of the series, see :func:`fingerprint_columns`.
     """
 
     series: Series
@@ -62,6 +65,7 @@ class Dataset:
     weights_T: Array | None
     starts: dict[str, Array]
     refit_W: Array | None = None
+    fingerprints: dict[str, Any] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds:
@@ -105,34 +109,36 @@ def task_key(dataset: Dataset) -> str:
     return content.hexdigest()[:KEY_LENGTH]
 
 
-def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Dataset:
+def read_data(spec: ExperimentSpec, *, change: Change | None = None) -> Series:
+    """Read the series of an experiment, or its examples as one.
+
+    Raises:
+        DataError: The data are not as the spec says.
+    """
+    if spec.data.is_examples:
+        return lay_out(spec.data, _shape_of(spec))
+    return read_series(spec.data, change=change)
+
+
+def prepare_dataset(spec: ExperimentSpec, *, series: Series | None = None, change: Change | None = None) -> Dataset:
     """Read, split, scale and window the data of an experiment.
 
     Splits come first; scalers see the training rows only, and of these only values that were observed.
 
     Args:
         spec: The experiment.
+        series: Its series, if that was read before.
         change: Changes the table before anything else is done with it: how it is shown that nothing leaks.
 
     Raises:
         DataError: The data are not as the spec says, or a split is too short for one window.
     """
-    shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
-    if spec.data.is_examples:
-        series, whole = lay_out(spec.data, shape)
-        splits: tuple[Bounds, ...] = (whole,)
-    else:
-        series = read_series(spec.data, change=change)
-        splits = tuple(_split(spec, series, part) for part in series.parts)
-    conformal = spec.evaluation.conformal
-    if conformal is not None:
-        splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
+    shape = _shape_of(spec)
+    series = read_data(spec, change=change) if series is None else series
+    splits = _splits(spec, series, shape)
+    _check_season(spec, splits)
     train = _rows([bounds.train for bounds in splits])
     observed_TK = series.known_TK[train]
-    shortest = min(bounds.size("train") for bounds in splits)
-    if spec.data.season is not None and spec.data.season >= shortest:
-        message = f"a season of {spec.data.season} steps does not fit into the {shortest} training steps."
-        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
     if np.isnan(observed_TK).all(axis=0).any():
         raise DataError("a target has no value in the training split.", key="data.split.train")
     transform = _transform_of(spec, series)
@@ -148,7 +154,7 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         target_scaler = fit_scaler(spec.data.scaler, transformed_TK[train])
     ahead = tuple(series.feature_names.index(name) for name in spec.known_ahead)
     holes = Holes(_holes(features_TF), _holes(targets_TK), _holes(features_TF[:, ahead]) if ahead else None)
-    names = (*SPLITS, "calibration") if conformal is not None else SPLITS
+    names = (*SPLITS, "calibration") if spec.evaluation.conformal else SPLITS
     starts = {split: place_windows(spec, series, splits, shape, split, holes) for split in names}
     inputs_TF = _scaled(feature_scaler, features_TF, series.feature_names, "data.features")
     if features_TF is targets_TK and feature_scaler.as_values() == target_scaler.as_values():
@@ -170,7 +176,31 @@ def prepare_dataset(spec: ExperimentSpec, *, change: Change | None = None) -> Da
         weights_T=series.observed_T.astype(np.float32) if filled else None,
         starts=starts,
         refit_W=_refit_windows(spec, series, splits, shape, holes) if spec.training.refit else None,
+        fingerprints=fingerprint_columns(series),
     )
+
+
+def _shape_of(spec: ExperimentSpec) -> WindowShape:
+    return WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
+
+
+def _splits(spec: ExperimentSpec, series: Series, shape: WindowShape) -> tuple[Bounds, ...]:
+    """Return the splits of each series."""
+    if spec.data.is_examples:
+        splits: tuple[Bounds, ...] = (bounds_of_examples(spec.data, shape, len(series)),)
+    else:
+        splits = tuple(_split(spec, series, part) for part in series.parts)
+        splits = tuple(bounds_of_fold(bounds, spec.evaluation, shape) for bounds in splits)
+    if (conformal := spec.evaluation.conformal) is not None:
+        splits = tuple(bounds.with_calibration(conformal.share) for bounds in splits)
+    return splits
+
+
+def _check_season(spec: ExperimentSpec, splits: Sequence[Bounds]) -> None:
+    shortest = min(bounds.size("train") for bounds in splits)
+    if spec.data.season is not None and spec.data.season >= shortest:
+        message = f"a season of {spec.data.season} steps does not fit into the {shortest} training steps."
+        raise DataError(message, key="data.season", mend="Shorten it, or give the training split more steps.")
 
 
 def _split(spec: ExperimentSpec, series: Series, part: Part) -> Bounds:

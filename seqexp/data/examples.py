@@ -24,13 +24,13 @@ SYMBOLS = 8
 _BLANK, _SIGN = SYMBOLS, SYMBOLS + 1
 
 
-def lay_out(spec: DataSpec, shape: WindowShape) -> tuple[Series, Bounds]:
-    """Lay examples end to end, as a series whose windows are the examples, and say where each split lies.
+def lay_out(spec: DataSpec, shape: WindowShape) -> Series:
+    """Lay examples end to end, as a series whose windows are the examples.
 
     An example takes as many rows as its window spans; a row that is no part of its inputs or targets is NaN there.
 
     Raises:
-        DataError: The lengths are not those of the task or of the file, or a split has no example.
+        DataError: The lengths are not those of the task or of the file.
     """
     x_WTF, y_WNK = make_examples(spec, shape.timesteps, shape.output_length)
     span = span_of(shape)
@@ -43,7 +43,7 @@ def lay_out(spec: DataSpec, shape: WindowShape) -> tuple[Series, Bounds]:
         content.update(str(array.shape).encode())
         content.update(np.ascontiguousarray(array).data)
     names = tuple(f"x{f}" for f in range(x_WTF.shape[2])) if spec.features == "all" else feature_names(spec)
-    series = Series(
+    return Series(
         features_TF=features_WSF.reshape(-1, x_WTF.shape[2]),
         targets_TK=targets_WSK.reshape(-1, y_WNK.shape[2]),
         observed_T=np.ones(len(x_WTF) * span, bool),
@@ -55,9 +55,18 @@ def lay_out(spec: DataSpec, shape: WindowShape) -> tuple[Series, Bounds]:
         target_names=spec.targets,
         fingerprint=content.hexdigest(),
     )
-    examples = split_bounds(spec.split, len(x_WTF))
+
+
+def bounds_of_examples(spec: DataSpec, shape: WindowShape, n_rows: int) -> Bounds:
+    """Return in which rows the examples of each split lie.
+
+    Raises:
+        DataError: A split has no example.
+    """
+    span = span_of(shape)
+    examples = split_bounds(spec.split, n_rows // span)
     rows = [(span * examples.of(split)[0], span * examples.of(split)[1]) for split in SPLITS]
-    return series, Bounds(*rows)
+    return Bounds(*rows)
 
 
 def span_of(shape: WindowShape) -> int:

@@ -318,17 +318,23 @@ def _finish(
         year=year_of(frequency, season),
         feature_names=features,
         target_names=targets,
-        fingerprint=_fingerprint(features_TF, targets_TK, observed_T, stamps),
+        fingerprint=fingerprint_of(features_TF, targets_TK, observed_T, stamps),
     )
 
 
-def _fingerprint(features_TF: Array, targets_TK: Array, observed_T: Array, stamps: pd.DatetimeIndex | None) -> str:
+def fingerprint_of(features_TF: Array, targets_TK: Array, observed_T: Array, stamps: pd.DatetimeIndex | None) -> str:
+    """Return the sha256 of the content of a series."""
     content = sha256()
     for array in (features_TF, targets_TK, observed_T):
         content.update(str(array.shape).encode())
         for first in range(0, len(array), _BLOCK):  # a whole copy would double the memory
             content.update(np.ascontiguousarray(array[first : first + _BLOCK], np.float64).data)
     if stamps is not None:
-        content.update(np.ascontiguousarray(stamps.tz_localize(None).to_numpy("datetime64[ns]")).view(np.int64).data)
-        content.update(str(stamps.tz).encode())
+        hash_stamps(content, stamps)
     return content.hexdigest()
+
+
+def hash_stamps(content: Any, stamps: pd.DatetimeIndex) -> None:
+    """Add stamps to a hash: local times, and their zone."""
+    content.update(np.ascontiguousarray(stamps.tz_localize(None).to_numpy("datetime64[ns]")).view(np.int64).data)
+    content.update(str(stamps.tz).encode())

@@ -36,7 +36,7 @@ def read_stamps(table: pd.DataFrame, spec: DataSpec, label: str) -> pd.DatetimeI
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # pandas says when it takes each stamp by itself
             # Stamps that say their offset from UTC are that moment, whatever zone they are shown in.
-            times = pd.to_datetime(column, format=spec.read.date_format, utc=_has_offsets(column))
+            times = pd.to_datetime(column, format=spec.read.date_format, utc=has_offsets(column))
         parsed = pd.DatetimeIndex(times)
     except (ValueError, TypeError, pd.errors.OutOfBoundsDatetime) as error:
         reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
@@ -60,7 +60,8 @@ def _refuse_ambiguous(column: pd.Series, spec: DataSpec, label: str) -> None:
         raise DataError(message, key="data.read.date_format", mend=mend)
 
 
-def _has_offsets(column: pd.Series) -> bool:
+def has_offsets(column: pd.Series) -> bool:
+    """Say whether every stamp of a column of texts has its offset from UTC."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return False
     text = column.astype(str).str.strip()

@@ -1,4 +1,4 @@
-"""Read a table: a CSV or Parquet file, a file that ships with seqexp, or a generated series."""
+"""Read a table: a CSV or Parquet file, a file that ships with seqexp, a generated series, or a user's own source."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
+from seqexp.data.own_source import find_source, read_own_source
 from seqexp.errors import DataError
-from seqexp.spec.data import DatasetSource, DataSpec, ReadSpec, SineSource
+from seqexp.fingerprint import hash_values
+from seqexp.spec.data import DatasetSource, DataSpec, OwnSource, ReadSpec, SineSource
 
 CSV, PARQUET = (".csv", ".txt", ".tsv"), (".parquet", ".pq")
 _MOST_KEPT = 200_000_000  # bytes of tables that are held for the runs to come
-_kept: OrderedDict[tuple[Path, tuple[int, int], ReadSpec], pd.DataFrame] = OrderedDict()
+_kept: OrderedDict[tuple[Any, ...], pd.DataFrame] = OrderedDict()
 
 
 def read_table(spec: DataSpec) -> pd.DataFrame:
@@ -33,6 +35,13 @@ def read_table(spec: DataSpec) -> pd.DataFrame:
     """
     if isinstance(spec.source, SineSource):
         return generate_sine(spec.source)
+    key: tuple[Any, ...]
+    if isinstance(spec.source, OwnSource):
+        key = (find_source(spec.source).code.digest, spec.source.name, hash_values(spec.source.args))
+        if key not in _kept:
+            _kept[key] = read_own_source(spec.source)
+        _kept.move_to_end(key)
+        return _kept[key]
     if isinstance(spec.source, DatasetSource):
         path = Path(str(files("seqexp.data").joinpath("datasets", spec.source.file)))
     else:

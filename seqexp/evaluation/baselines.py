@@ -8,7 +8,7 @@ Axis letters: T steps, K targets, W windows, N output steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ Baseline = Callable[[History, Array], Array | None]
 BASELINES: Registry[Baseline] = Registry("baseline")
 
 
-def naive_forecasts(history: History, first_W: Array) -> dict[str, Array]:
+def naive_forecasts(history: History, first_W: Array, own: Mapping[str, Baseline] | None = None) -> dict[str, Array]:
     """Return the forecasts of every baseline, shape ``(W, N, K)`` each.
 
     A baseline that cannot forecast every window is left out: it is never scored on fewer windows than the model. So is
@@ -31,8 +31,10 @@ def naive_forecasts(history: History, first_W: Array) -> dict[str, Array]:
     Args:
         history: The series; a value after the last step that a forecast may use changes nothing in it.
         first_W: First target step of every window.
+        own: A user's own baselines, by name.
     """
-    forecasts = {name: BASELINES[name](history, first_W) for name in BASELINES}
+    every = {**{name: BASELINES[name] for name in BASELINES}, **(own or {})}
+    forecasts = {name: forecast(history, first_W) for name, forecast in every.items()}
     return {name: forecast_WNK for name, forecast_WNK in forecasts.items() if forecast_WNK is not None}
 
 

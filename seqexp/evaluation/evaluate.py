@@ -17,6 +17,7 @@ from seqexp.evaluation.metrics import Scale, score, score_steps
 Array = np.ndarray[Any, np.dtype[Any]]
 _OF_TARGETS = ("mae", "rmse")
 _SCALED = ("mae", "mse", "rmse")
+_OF_FOLDS = ("mae", "rmse", "mse", "mase", "skill")
 _OF_BASELINES = ("mae", "rmse")  # at each step: there are many baselines, and may be many steps
 _SPLITS = {"validation": "val/", "test": ""}
 
@@ -103,6 +104,30 @@ def with_series(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, windo
     found = [score(true_WNK[own_W], forecast_WNK[own_W], nothing) if own_W.any() else {} for own_W in windows.values()]
     by_metric = {name: [values.get(name, float("nan")) for values in found] for name in _OF_TARGETS}
     return replace(scores, series=by_metric)
+
+
+def with_folds(
+    scores: SplitScores,
+    true_WNK: Array,
+    forecast_WNK: Array,
+    baselines: dict[str, Array],
+    scale: Scale,
+    windows: dict[int, Array],
+) -> SplitScores:
+    """Add ``fold/0/mae`` and its like to scores, given the windows of each fold as a mask, shape ``(W,)``."""
+    overall, naive = dict(scores.overall), {name: dict(those) for name, those in scores.baselines.items()}
+    for fold, in_W in windows.items():
+        if not in_W.any():
+            continue
+        found = {name: score(true_WNK[in_W], values[in_W], scale) for name, values in baselines.items()}
+        own = score(true_WNK[in_W], forecast_WNK[in_W], scale)
+        best = min((those["mae"] for those in found.values() if "mae" in those), default=0.0)
+        if best > 0 and "mae" in own:
+            own["skill"] = 1 - own["mae"] / best
+        overall |= {f"fold/{fold}/{metric}": own[metric] for metric in _OF_FOLDS if metric in own}
+        for name, those in found.items():
+            naive[name] |= {f"fold/{fold}/mae": those["mae"]} if "mae" in those else {}
+    return replace(scores, overall=overall, baselines=naive)
 
 
 def flat_metrics(scores: dict[str, SplitScores]) -> dict[str, float]:

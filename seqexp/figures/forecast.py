@@ -57,14 +57,15 @@ def draw_forecast(
         style = {"marker": "o", "markersize": 3} if length <= 7 else {}
         if interval_WN is not None:
             lower_N, upper_N = (ends_WN[w] for ends_WN in interval_WN)
-            above.fill_between(steps_WN[w], lower_N, upper_N, color=_MODEL, alpha=0.15, linewidth=0)
+            label = "interval" if not order else None
+            above.fill_between(steps_WN[w], lower_N, upper_N, color=_MODEL, alpha=0.15, linewidth=0, label=label)
         above.plot(steps_WN[w], true_WN[w], color=_TRUE, linewidth=1, label="observed" if not order else None, **style)
         above.plot(
             steps_WN[w], forecast_WN[w], color=_MODEL, linewidth=2, label="forecast" if not order else None, **style
         )
     above.set_title(title, loc="left", fontsize=11)
     above.set_ylabel(target)
-    above.legend(frameon=False, ncols=2, loc="upper right")
+    above.legend(frameon=False, ncols=3, loc="upper right")
     if np.issubdtype(steps_WN.dtype, np.datetime64):
         above.xaxis.set_major_formatter(ConciseDateFormatter(above.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
     _draw_steps(below, step_errors, f"test {metric}")

@@ -1,4 +1,4 @@
-"""From a part of a spec to a Keras layer. Only names of the catalogue ever reach Keras."""
+"""From a part of a spec to a Keras layer. Only names of the catalogue, and what users registered, ever reach Keras."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import keras
 
 from seqexp.models.functions import FUNCTIONS
-from seqexp.spec.catalogue import arguments_of, canonical_name
+from seqexp.models.own import own_entry
+from seqexp.spec.catalogue import arguments_of, canonical_name, load_catalogue
 from seqexp.spec.parts import Part, split_part
 
 _MODULES = {
@@ -45,7 +46,9 @@ def _make(kind: str, name: str, args: Mapping[str, Any]) -> Any:
     section, module = _MODULES[kind]
     known = arguments_of(section, name) or {}
     made = {key: _argument(known[key]["kind"], value) for key, value in args.items()}
-    return getattr(module, canonical_name(section, name))(**made)
+    canonical = canonical_name(section, name)
+    maker = getattr(module, canonical) if canonical in load_catalogue()[section] else own_entry("layer", name)
+    return maker(**made)
 
 
 def _argument(kind: str, value: Any) -> Any:
@@ -55,7 +58,7 @@ def _argument(kind: str, value: Any) -> Any:
         name, args = split_part(value) or ("", {})
         return _make(kind, name, args)
     if kind == "function":
-        return FUNCTIONS[value]
+        return FUNCTIONS[value] if value in FUNCTIONS else own_entry("function", value)
     if isinstance(value, (list, tuple)):
         return tuple(_argument("any", item) for item in value)
     return value

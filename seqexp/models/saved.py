@@ -8,6 +8,7 @@ import keras
 
 from seqexp.errors import StoreError
 from seqexp.models import functions  # noqa: F401  (a saved Lambda finds its function by name)
+from seqexp.models.own import register_own
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -21,6 +22,7 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         StoreError: The file is missing or damaged.
     """
+    register_own()
     try:
         return keras.saving.load_model(path, safe_mode=True, compile=False)
     except (OSError, ValueError, KeyError, TypeError) as error:

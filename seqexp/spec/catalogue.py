@@ -1,4 +1,7 @@
-"""What Keras offers, read from a generated file: names and arguments are checked before TensorFlow is imported."""
+"""What Keras offers, read from a generated file, and what users registered: names and arguments are checked with it.
+
+TensorFlow is not imported for it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-Arguments = dict[str, dict[str, Any]]
+from seqexp.plugins.signature import Arguments
+from seqexp.plugins.table import find, known
 
 #: What the registry calls one entry of a section, in messages.
 NOUNS = {
@@ -21,6 +25,21 @@ NOUNS = {
     "constraints": "constraint",
     "activations": "activation",
     "functions": "function",
+    "sources": "source",
+    "scalers": "scaler",
+    "baselines": "baseline",
+    "scores": "metric",
+}
+#: Section -> the kind of what users may register in it. The last four are not Keras' but seqexp's: Keras' metrics are
+#: told of every epoch, scores of the forecasts.
+OWN_KINDS = {
+    "layers": "layer",
+    "losses": "loss",
+    "functions": "function",
+    "sources": "source",
+    "scalers": "scaler",
+    "baselines": "baseline",
+    "scores": "metric",
 }
 
 
@@ -39,10 +58,15 @@ def canonical_name(section: str, name: str) -> str:
 
 def arguments_of(section: str, name: str) -> Arguments | None:
     """Return the arguments of a name, or None where the section does not know it."""
-    entries: dict[str, Arguments] = load_catalogue()[section]
-    return entries.get(canonical_name(section, name))
+    entries: dict[str, Arguments] = load_catalogue().get(section, {})
+    arguments = entries.get(canonical_name(section, name))
+    if arguments is None and section in OWN_KINDS and (own := find(OWN_KINDS[section], name)):
+        return own.arguments
+    return arguments
 
 
 def known_names(section: str) -> list[str]:
     """Return the names and aliases that a section knows."""
-    return [*load_catalogue()[section], *load_catalogue()["aliases"].get(section, {})]
+    catalogue = load_catalogue()
+    own = known(OWN_KINDS[section]) if section in OWN_KINDS else {}
+    return [*own, *catalogue.get(section, {}), *catalogue["aliases"].get(section, {})]

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Va
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Count, Frozen, Many, Text
 from seqexp.spec.calendar import calendar_columns, problems_of_calendar
-from seqexp.spec.parts import PartErrors, shown, split_part
+from seqexp.spec.catalogue import arguments_of, known_names
+from seqexp.spec.parts import Part, PartErrors, problems_of_part, shown, split_part, with_floats
 
 
 class SineSource(Frozen):
@@ -78,10 +79,19 @@ class WindowsSource(Frozen):
     """A file of ready windows, by ``data.path``: an NPZ with ``x`` (windows, T, F) and ``y`` (windows, N, K)."""
 
 
+class OwnSource(Frozen):
+    """A function of a user's that gives a table."""
+
+    name: str
+    args: dict[str, Any]
+
+
+SCALERS = ("standard", "minmax", "robust", "none")
 SOURCES: dict[str, type[Frozen]] = {"table": TableSource, "dataset": DatasetSource, "sine": SineSource}
 SOURCES |= {"adding": AddingSource, "copy_memory": CopyMemorySource, "addition": AdditionSource}
 SOURCES |= {"windows": WindowsSource}
 Source = SineSource | TableSource | DatasetSource | AddingSource | CopyMemorySource | AdditionSource | WindowsSource
+Source |= OwnSource
 
 
 def lengths_of_task(name: str, args: Mapping[str, Any], timesteps: int) -> dict[str, int]:
@@ -113,7 +123,13 @@ def _read_source(value: Any) -> Any:
         raise PartErrors([Problem(f"expected a source or {{source: {{arguments}}}}, got {shown(value)}.")])
     name, args = found
     if name not in SOURCES:
-        raise PartErrors([Problem(f"there is no source {name!r}.", mend=suggest(name, SOURCES))])
+        own = arguments_of("sources", name)
+        if own is None:
+            mend = suggest(name, [*known_names("sources"), *SOURCES])
+            raise PartErrors([Problem(f"there is no source {name!r}.", mend=mend)])
+        if problems := list(problems_of_part(value, "sources")):
+            raise PartErrors(problems)
+        return OwnSource(name=name, args=with_floats(args, own))
     try:
         return SOURCES[name].model_validate(args)
     except ValidationError as error:
@@ -130,12 +146,34 @@ def _source_problem(name: str, detail: Any) -> Problem:
 
 def source_name(source: Frozen) -> str:
     """Return the word that stands for a source in YAML."""
+    if isinstance(source, OwnSource):
+        return source.name
     return next(name for name, kind in SOURCES.items() if type(source) is kind)
 
 
 def _write_source(source: Frozen) -> Any:
-    args = source.model_dump()
+    args = source.args if isinstance(source, OwnSource) else source.model_dump()
     return {source_name(source): args} if args else source_name(source)
+
+
+def _read_scaler(value: Any) -> Any:
+    """Take one of seqexp's scalers as the word it is, and a user's as a part."""
+    found = split_part(value)
+    if isinstance(value, Part) or (isinstance(value, str) and value in SCALERS):
+        return value
+    if found is None or arguments_of("scalers", found[0]) is None:
+        names = [*SCALERS, *known_names("scalers")]
+        message = f"expected {', '.join(names[:-1])} or {names[-1]}, got {shown(value)}."
+        mend = suggest(found[0], names) if found else ""
+        raise PartErrors([Problem(message, mend=mend if mend.startswith("Did") else "")])
+    if problems := list(problems_of_part(value, "scalers")):
+        raise PartErrors(problems)
+    name, args = found
+    return Part(name=name, args=with_floats(args, arguments_of("scalers", name)))
+
+
+def _write_scaler(value: str | Part) -> Any:
+    return value.as_written() if isinstance(value, Part) else value
 
 
 def _one_or_many(value: Any) -> Any:
@@ -215,7 +253,9 @@ class DataSpec(Frozen):
             topologies with a layer ``ConcatFuture``.
         calendar: What is made of the stamps, known ahead like ``future``.
         lead: Steps between the last one that is read and the first that is forecast.
+        snapshot: Whether a copy of the series is kept beside the runs, for reruns when the file has changed.
         transform: What is done to the target columns, before they are scaled.
+        scaler: One of :data:`SCALERS`, or a part that names a user's own.
     """
 
     name: str
@@ -236,8 +276,9 @@ class DataSpec(Frozen):
     lead: Annotated[int, Field(ge=0, le=100_000)] = 0
     missing: Literal["error", "forward_fill", "seasonal_fill", "drop"] = "error"
     duplicates: Literal["error", "first", "last", "mean"] = "error"
+    snapshot: Literal["copy", "reference"] = "copy"
     transform: Annotated[Many[Literal["log", "difference", "seasonal_difference"]], BeforeValidator(_one_or_many)] = ()
-    scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
+    scaler: Annotated[Any, BeforeValidator(_read_scaler), PlainSerializer(_write_scaler)] = "standard"
     split: SplitSpec
     n_targets: int
     n_features: int
@@ -272,7 +313,7 @@ class DataSpec(Frozen):
         if self.static and not self.series:
             mend = "Name the column that tells the series apart in data.series."
             problems.append(Problem("what never changes within a series tells one series nothing.", "static", mend))
-        if self.series and not isinstance(self.source, TableSource):
+        if self.series and not isinstance(self.source, (TableSource, OwnSource)):
             message = f"the source {source_name(self.source)} is one series."
             problems.append(Problem(message, "series", "Leave it out."))
         if known := [name for name in self.future if name in self.targets]:

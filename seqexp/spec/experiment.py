@@ -47,6 +47,12 @@ class ExperimentSpec(Frozen):
         if self.training.refit and self.data.split.validation == 0:
             mend = "Leave it out: the training split is all there is."
             problems.append(Problem("there is no validation split to add.", "training.refit", mend=mend))
+        if self.evaluation.mode == "backtest" and self.data.is_examples:
+            message = f"the examples of data={self.data.name} lie in no series, so none is before another."
+            problems.append(Problem(message, "evaluation.mode", mend="Leave the backtest out."))
+        if self.evaluation.mode == "backtest" and self.data.series:
+            message = "several series have no backtest: each would have folds of other steps."
+            problems.append(Problem(message, "evaluation.mode", mend="Leave the backtest out, or run one series."))
         if contract.alignment == "same" and not self.data.is_examples:
             features = set(self.feature_names or self.data.targets)
             if self.data.features == "all" or features & set(self.data.targets):
@@ -72,6 +78,9 @@ class ExperimentSpec(Frozen):
                 message = f"a difference is summed up from the last known values, and {absent[0]!r} is not read."
                 mend = "Name the targets in data.features, too, or leave the differences out."
                 problems.append(Problem(message, "data.transform", mend=mend))
+        if self.evaluation.baselines and self.data.is_examples:
+            message = f"the examples of {self.data.name} lie in no series, whose past a baseline could know."
+            problems.append(Problem(message, "evaluation.baselines", mend="Leave them out."))
         problems += self._problems_of_head()
         if problems:
             raise PartErrors(problems)
@@ -144,13 +153,15 @@ class ExperimentSpec(Frozen):
         """Return the part of the spec that a run key is made of.
 
         The name, the tracking, the execution, the number of threads, the checkpoints, the figure that runs are ranked
-        by and the path of the data file change nothing in the result (the content of the data enters a run key by its
-        own fingerprint).
+        by, the path of the data file and whether a copy is kept change nothing in the result (the content of the data
+        enters a run key by its own fingerprint). Nor does how folds are cut, where there are none.
         """
         tree = self.as_tree()
         del tree["name"], tree["tracking"], tree["execution"]
         del tree["training"]["threads"], tree["training"]["checkpoint"]
-        del tree["data"]["path"], tree["data"]["name"], tree["evaluation"]["select"]
+        del tree["data"]["path"], tree["data"]["name"], tree["data"]["snapshot"], tree["evaluation"]["select"]
+        if self.evaluation.mode == "holdout":
+            del tree["evaluation"]["mode"], tree["evaluation"]["backtest"]
         return tree
 
 

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen
-from seqexp.spec.catalogue import NOUNS, arguments_of, known_names
+from seqexp.spec.catalogue import NOUNS, OWN_KINDS, arguments_of, known_names
 
 LARGEST_SIZE = 65_536
 _SECTIONS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
@@ -63,9 +63,19 @@ def problems_of_part(value: Any, section: str, key: str = "") -> Iterator[Proble
     name, args = found
     known = arguments_of(section, name)
     if known is None:
-        yield Problem(f"there is no {noun} {name!r}.", key, mend=suggest(name, known_names(section)))
+        yield Problem(f"there is no {noun} {name!r}.", key, mend=_mend_of_unknown(name, section))
         return
     yield from problems_of_arguments(name, args, known, dotted(key, name))
+
+
+def _mend_of_unknown(name: str, section: str) -> str:
+    other = {"metrics": "scores", "scores": "metrics"}.get(section)
+    if other is not None and arguments_of(other, name) is not None:
+        return f"Name it in {'training' if other == 'metrics' else 'evaluation'}.metrics."
+    mend = suggest(name, known_names(section))
+    if section not in OWN_KINDS or mend.startswith("Did"):
+        return mend
+    return f"{mend}\n  If it is your own, name its file: --plugin FILE.py."
 
 
 def problems_of_arguments(name: str, args: Mapping[str, Any], known: Any, key: str) -> Iterator[Problem]:
@@ -117,7 +127,7 @@ def _problems_of_value(value: Any, described: Mapping[str, Any], key: str) -> It
         if not isinstance(value, str):
             yield Problem(f"expected the name of {_a(NOUNS[section])}, got {shown(value)}.", key)
         elif value not in known_names(section):
-            yield Problem(f"there is no {kind} {value!r}.", key, mend=suggest(value, known_names(section)))
+            yield Problem(f"there is no {kind} {value!r}.", key, mend=_mend_of_unknown(value, section))
     elif kind == "schedule" and not _is_number(value):
         if split_part(value) is None:
             yield Problem(
@@ -167,6 +177,27 @@ def _with_floats(value: Any, kind: str) -> Any:
         name, args = split_part(value) or ("", {})
         return {name: with_floats(args, arguments_of(section, name) or {})}
     return value
+
+
+def parts_within(value: Any, section: str) -> Iterator[tuple[str, str]]:
+    """Yield section and name of a checked part and of every part and function inside it.
+
+    >>> list(parts_within({"TimeDistributed": {"layer": {"Dense": {"units": 1}}}}, "layers"))
+    [('layers', 'TimeDistributed'), ('layers', 'Dense')]
+    """
+    name, args = (value.name, value.args) if isinstance(value, Part) else split_part(value) or ("", {})
+    yield section, name
+    for key, described in (arguments_of(section, name) or {}).items():
+        inner = args.get(key)
+        if inner is None:
+            continue
+        if described["kind"] == "function":
+            yield "functions", inner
+        elif described["kind"] == "cells":
+            for cell in inner:
+                yield from parts_within(cell, "layers")
+        elif described["kind"] in _SECTIONS:
+            yield from parts_within(inner, _SECTIONS[described["kind"]])
 
 
 def _a(noun: str) -> str:
@@ -225,3 +256,5 @@ _as_written = PlainSerializer(Part.as_written)
 Layer = Annotated[Part, _reader("layers"), _as_written]
 Loss = Annotated[Part, _reader("losses"), _as_written]
 Metric = Annotated[Part, _reader("metrics"), _as_written]
+Score = Annotated[Part, _reader("scores"), _as_written]
+Baseline = Annotated[Part, _reader("baselines"), _as_written]

@@ -6,15 +6,16 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from seqexp.errors import Problem, suggest
-from seqexp.spec.base import Frozen, Many
+from seqexp.spec.base import Frozen, Many, Steps
 from seqexp.spec.catalogue import arguments_of, known_names
-from seqexp.spec.parts import Loss, Metric, PartErrors, problems_of_arguments, shown, with_floats
+from seqexp.spec.parts import Baseline, Loss, Metric, PartErrors, Score, problems_of_arguments, shown, with_floats
 
 Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase", "val/pinball", "val/cross_entropy"]
 DEFAULT_SELECT: Select = "val/mae"
+FOLD = "evaluation.backtest.fold"
 
 
 class OptimizerSpec(Frozen):
@@ -118,20 +119,79 @@ class ConformalSpec(Frozen):
         return math.ceil(self.level / (1 - self.level) - 1e-9)
 
 
+class BacktestSpec(Frozen):
+    """The test split as several stretches that follow each other, each forecast by what was known before it.
+
+    Attributes:
+        folds: How many stretches there are.
+        step: Steps of each; None for as many as fit.
+        refit: Whether a model is trained anew before every stretch, or once before the first.
+        gap: Steps before a stretch that nothing is fitted on or chosen by.
+        fold: The stretch that a run is for, counted from 0, the oldest; None for all of them. A sweep sets it.
+    """
+
+    folds: Annotated[int, Field(ge=1, le=1000)] = 5
+    step: Steps | None = None
+    refit: Literal["every_fold", "never"] = "every_fold"
+    gap: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    fold: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _has_fold(self) -> BacktestSpec:
+        if self.fold is None:
+            return self
+        if self.refit == "never":
+            mend = "Leave it out, or set evaluation.backtest.refit=every_fold."
+            message = f"expected null, got {self.fold}: with refit never one run is scored on all folds."
+            raise PartErrors([Problem(message, "fold", mend)])
+        if self.fold >= self.folds:
+            message = f"expected a fold from 0 to {self.folds - 1}, got {self.fold}."
+            raise PartErrors([Problem(message, "fold", "Leave it out, and every fold is run.")])
+        return self
+
+
 class EvaluationSpec(Frozen):
     """Which forecasts are scored, and how.
 
     Attributes:
+        mode: One test split, or a backtest: the test split in folds, and what is trained moves along with them.
+        backtest: How the folds are cut.
         origins: From which steps of validation and test a forecast is scored.
         conformal: Intervals around point forecasts; None for none.
         scaled: Whether errors are given in units of the scaler, too, as the tables of many papers are.
         select: The figure of validation that runs are ranked by.
+        metrics: Scores of a user's own.
+        baselines: Baselines of a user's own.
     """
 
+    mode: Literal["holdout", "backtest"] = "holdout"
+    backtest: BacktestSpec = BacktestSpec()
     origins: OriginsSpec = OriginsSpec()
     conformal: ConformalSpec | None = None
     scaled: bool = False
     select: Select = DEFAULT_SELECT
+    metrics: Many[Score] = ()
+    baselines: Many[Baseline] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not used: the run keys of all others stay as they are."""
+        return {key: value for key, value in write(self).items() if value or key not in ("metrics", "baselines")}
+
+    @model_validator(mode="after")
+    def _uses_backtest(self) -> EvaluationSpec:
+        if self.mode == "holdout" and self.backtest != BacktestSpec():
+            known = BacktestSpec().model_dump()
+            key = next(key for key, value in self.backtest.model_dump().items() if value != known[key])
+            message = f"expected nothing, got {shown(getattr(self.backtest, key))}: evaluation.mode is holdout."
+            raise PartErrors([Problem(message, f"backtest.{key}", "Add evaluation.mode=backtest, or leave it out.")])
+        return self
+
+    @property
+    def folds_to_run(self) -> range:
+        """The folds that a request means, a run each; none where it means one run."""
+        has_runs = self.mode == "backtest" and self.backtest.refit == "every_fold" and self.backtest.fold is None
+        return range(self.backtest.folds if has_runs else 0)
 
 
 class TrackingSpec(Frozen):

@@ -20,12 +20,16 @@ DEFAULT_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 def fitting_loss(head: Any, quantiles: Any) -> Any:
     """Return the loss that a head is trained with, as YAML states it; None for a point, which other losses fit."""
-    return {"quantiles": {"Pinball": {"quantiles": quantiles}}, "gaussian": "GaussianNLL"}.get(head)
+    if head == "quantiles":
+        return {"Pinball": {"quantiles": quantiles}}
+    return "GaussianNLL" if head == "gaussian" else None
 
 
 def outputs_per_target(head: Any, quantiles: Any) -> int:
     """Return how many outputs a model with a head gives of each target."""
-    return {"quantiles": len(quantiles), "gaussian": 2}.get(head, 1)
+    if head == "quantiles":
+        return len(quantiles)
+    return 2 if head == "gaussian" else 1
 
 
 class TopologySpec(Frozen):

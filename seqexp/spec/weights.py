@@ -36,21 +36,32 @@ def count_weights(layers: Sequence[Part], input_shape: Shape, ahead: Shape = (0,
     >>> count_weights([Part(name="LSTM", args={"units": 4}), Part(name="Dense", args={"units": 1})], (14, 2))
     117
     """
-    total, shape = 0, input_shape
+    return sum(weights for weights, _ in follow_layers(layers, input_shape, ahead))
+
+
+def follow_layers(layers: Sequence[Part], input_shape: Shape, ahead: Shape = (0, 0)) -> list[Counted]:
+    """Return, for each layer, its weights and the shape that it gives; arguments and errors as for counting them.
+
+    >>> follow_layers([Part(name="LSTM", args={"units": 4}), Part(name="RepeatVector", args={"n": 7})], (14, 2))
+    [(112, (4,)), (0, (7, 4))]
+    """
+    found: list[Counted] = []
+    shape = input_shape
     for position, part in enumerate(layers):
+        weights = 0
         try:
             if part.name == READS_AHEAD:
                 shape = (*shape[:-1], shape[-1] + (ahead[1] if len(shape) > 1 else math.prod(ahead)))
-                continue
-            weights, shape = _count(part.name, part.args, shape)
+            else:
+                weights, shape = _count(part.name, part.args, shape)
         except _Unknown as error:
             raise _uncounted(str(error), position) from None
         except DoesNotFit as error:
             raise _uncounted(part.name, position, str(error)) from None
         except (ArithmeticError, IndexError, TypeError, ValueError):  # of arguments that only Keras checks
             raise _uncounted(part.name, position, "its arguments do not fit") from None
-        total += weights
-    return total
+        found.append((weights, shape))
+    return found
 
 
 def _uncounted(name: str, position: int, reason: str = "") -> ConfigError:

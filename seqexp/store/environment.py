@@ -1,13 +1,16 @@
-"""What a run was made with: versions, machine, git commit."""
+"""What a run was made with: versions, machine, flags, git commit, code."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,19 @@ PACKAGES = (
     "mlflow",
     "matplotlib",
 )
+
+
+#: Variables of the environment that TensorFlow's arithmetic, or its pace, depends on.
+FLAGS = (
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+)
+_PLACE_OF_CACHE = re.compile(r"\s*--tf_xla_persistent_cache_directory=\S*")  # where programs are kept changes nothing
+PACKAGE = Path(__file__).parents[1]  # the folder of seqexp's own code
 
 
 def package_versions() -> dict[str, str]:
@@ -46,7 +62,7 @@ def _installed(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return the versions that a run is made with, and the machine."""
+    """Return the versions that a run is made with, the machine, and the flags that a person has set."""
     return {
         "versions": package_versions(),
         "machine": {
@@ -58,20 +74,60 @@ def describe_environment() -> dict[str, Any]:
             "cores": os.cpu_count(),
             "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         },
+        "flags": {name: _PLACE_OF_CACHE.sub("", os.environ[name]).strip() for name in FLAGS if name in os.environ},
     }
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Return ``commit`` and ``dirty`` of the repository that a folder lies in; empty where it lies in none."""
+    """Return the state of the repository that a folder lies in; empty where it lies in none.
 
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-
+    Returns:
+        ``commit``, ``dirty`` and, of a dirty one, ``diff``: the hash of what differs from the commit.
+    """
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+        commit = _git(folder, "rev-parse", "HEAD").decode().strip()
+        is_dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no").strip())
     except (OSError, subprocess.SubprocessError):
         return {}
+    state: dict[str, Any] = {"commit": commit, "dirty": is_dirty}
+    if is_dirty:
+        with suppress(OSError, subprocess.SubprocessError):
+            state["diff"] = hashlib.sha256(_git(folder, "diff", "--no-ext-diff", "HEAD")).hexdigest()
+    return state
+
+
+@cache
+def code_state() -> dict[str, Any]:
+    """Return what tells whether seqexp's own code is another: the hash of its files, and git's state in a checkout.
+
+    It is taken once in a process: what was imported does not change with the files.
+    """
+    content = hashlib.sha256()
+    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".json"}):
+        content.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
+        content.update(path.read_bytes())
+    try:  # an installation may lie in a repository that knows nothing of it
+        _git(PACKAGE, "ls-files", "--error-unmatch", "errors.py")
+    except (OSError, subprocess.SubprocessError):
+        return {"files": content.hexdigest()}
+    return {"files": content.hexdigest(), **git_state(PACKAGE)}
+
+
+def changed_files(before: str, after: str | None = None) -> list[str] | None:
+    """Return the files of seqexp's code that changed between two commits, or from one to what lies there now.
+
+    None where git cannot tell: there is no checkout, or it does not have a commit.
+    """
+    try:
+        names = _git(PACKAGE, "diff", "--name-only", "--relative", before, *([after] if after else []), "--", ".")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return names.decode().split()
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, check=True, timeout=10).stdout
 
 
 def _processor() -> str:

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-SCHEMA = 3  # 2: the spec is in the record, single steps in a file of their own; 3: evaluation.origins in the spec
+# 2: the spec is in the record, single steps in a file of their own; 3: evaluation.origins in the spec; 4: fingerprints
+# of columns and weights, flags, seqexp's own code and what the run is a rerun of.
+SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,13 @@ class RunRecord:
         baselines: ``baseline/persistence/mae`` (test), ``val/baseline/...``.
         steps: ``step/mae`` ...: one value for each step of the horizon; empty but in a record of schema 1.
         diagnostics: Word -> sentence: what is worth a look in the run.
-        fit: Best epoch, epochs run, whether it stopped early, number of weights.
-        data: Fingerprint, rows, windows and bounds of the splits, scaler values, season, first and last stamps.
+        fit: Best epoch, epochs run, whether it stopped early, number of weights, threads, and hashes of the weights
+            before and after.
+        data: Fingerprints of all and of each column, whether a copy was kept, rows, windows and bounds of the splits,
+            scaler values, season, first and last stamps.
         timings: Stage -> seconds.
-        environment: Versions, machine, git commit.
+        environment: Versions, machine, flags, git commit of the working directory, seqexp's own code.
+        rerun_of: ``<run key>-<attempt>`` of the run that this one repeats; empty where it repeats none.
     """
 
     name: str
@@ -50,6 +55,7 @@ class RunRecord:
     data: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    rerun_of: str = ""
     schema: int = SCHEMA
 
     @property

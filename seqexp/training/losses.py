@@ -1,4 +1,6 @@
-"""Losses of heads that say how sure they are. Of each target the model gives several outputs, one after another.
+"""Losses that Keras has not: a user's own, and those of heads that say how sure they are.
+
+Of each target such a head gives several outputs, one after another.
 
 Axis letters: B batch, N output steps, K targets, P outputs of a target. The axis of steps may be missing.
 """
@@ -11,6 +13,8 @@ from typing import Any
 
 import keras
 from keras import ops
+
+from seqexp.plugins.table import OwnPart
 
 LEAST_DEVIATION = 1e-3  # of a scaled target: a smaller one lets the likelihood run away
 
@@ -40,6 +44,27 @@ class GaussianNLL(keras.losses.Loss):  # type: ignore[misc]
         distance = (true[..., 0] - given[..., 0]) / deviation
         likelihood = ops.log(deviation) + 0.5 * ops.square(distance) + 0.5 * math.log(2 * math.pi)
         return ops.mean(likelihood, axis=-1)
+
+
+class OwnLoss(keras.losses.Loss):  # type: ignore[misc]
+    """A user's function as a loss."""
+
+    def __init__(self, part: OwnPart, args: dict[str, Any], **options: Any) -> None:
+        super().__init__(name=part.name, **options)
+        self._part, self._args = part, args
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each step: ``(B, N, K)`` twice to ``(B, N)``."""
+        given = ops.convert_to_tensor(self._part.entry(y_true, y_pred, **self._args))
+        wanted = tuple(y_pred.shape[:-1])
+        if len(given.shape) != len(wanted) or any(
+            None not in (size, other) and size != other for size, other in zip(given.shape, wanted, strict=True)
+        ):
+            raise ValueError(
+                f"the loss {self._part.name} gives the shape {tuple(given.shape)} for {tuple(y_pred.shape)}: expected "
+                f"one loss for each step, {wanted}. Take the mean over the last axis: ops.mean(..., axis=-1)."
+            )
+        return given
 
 
 LOSSES = {"Pinball": Pinball, "GaussianNLL": GaussianNLL}

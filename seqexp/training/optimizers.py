@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from seqexp.errors import ModelError
+from seqexp.plugins.table import find
 from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.settings import OptimizerSpec, TrainingSpec
-from seqexp.training.losses import LOSSES
+from seqexp.training.losses import LOSSES, OwnLoss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -65,6 +66,12 @@ def make_loss(part: Part, *, weighted: bool) -> keras.losses.Loss:
     """Make a loss; with weights, the mean is taken over the steps that count."""
     reduction = "mean_with_sample_weight" if weighted else "sum_over_batch_size"
     name = canonical_name("losses", part.name)
+    if (own := find("loss", part.name)) is not None:
+        if not isinstance(own.entry, type):
+            return OwnLoss(own, part.args, reduction=reduction)
+        loss: keras.losses.Loss = own.entry(**part.args)
+        loss.reduction = reduction  # set afterwards: its own ``__init__`` need not know of it
+        return loss
     made: keras.losses.Loss = (LOSSES.get(name) or getattr(keras.losses, name))(
         reduction=reduction, **_tuples(part.args)
     )
@@ -76,11 +83,11 @@ def make_metric(part: Part) -> keras.metrics.Metric:
     return getattr(keras.metrics, canonical_name("metrics", part.name))(**_tuples(part.args))
 
 
-def check_settings(optimizer: OptimizerSpec, training: TrainingSpec) -> None:
-    """Make optimizer, loss and metrics once, and forget them.
+def check_settings(optimizer: OptimizerSpec, training: TrainingSpec, *, targets: int = 1) -> None:
+    """Make optimizer, loss and metrics once, and forget them; a user's own loss is called with a few zeros.
 
     Raises:
-        ModelError: Keras refuses an argument of one of them; the key says which.
+        ModelError: Keras refuses an argument of one of them, or the loss fails; the key says which.
     """
     made: dict[str, Callable[[], object]] = {
         "optimizer": lambda: make_optimizer(optimizer),
@@ -91,8 +98,18 @@ def check_settings(optimizer: OptimizerSpec, training: TrainingSpec) -> None:
         try:
             make()
         except (TypeError, ValueError) as error:
-            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ModelError(f"Keras refuses this: {reason.strip()}", key=key) from None
+            raise ModelError(f"Keras refuses this: {_first_line(error)}", key=key) from None
+    if (own := find("loss", training.loss.name)) is not None:
+        zeros_BNK = keras.ops.zeros((2, 3, targets))
+        try:
+            make_loss(training.loss, weighted=True)(zeros_BNK, zeros_BNK, keras.ops.ones((2, 3)))
+        except Exception as error:  # it is a user's code
+            message = f"the loss {own.name} ({own.place}) fails: {type(error).__name__}: {_first_line(error)}"
+            raise ModelError(message, key="training.loss") from None
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _tuples(args: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from seqexp.fingerprint import hash_values
+from seqexp.plugins.table import everything, find
 from seqexp.training.epoch_program import EpochProgram, Recipe
 
 _MOST = 8  # programs held at once; some tens of megabytes each
@@ -16,7 +18,7 @@ _held: OrderedDict[str, EpochProgram] = OrderedDict()
 
 def find_program(model: keras.Model, recipe: Recipe) -> tuple[EpochProgram, bool]:
     """Return the program for a model and a recipe, and whether it had to be made."""
-    key = hash_values({"model": model.to_json(), "recipe": recipe.as_values()})
+    key = hash_values({"model": model.to_json(), "recipe": recipe.as_values(), "code": list(_code(model, recipe))})
     is_new = key not in _held
     if is_new:
         # On a GPU cuDNN's own kernels are faster than what XLA makes of a recurrent layer.
@@ -25,3 +27,13 @@ def find_program(model: keras.Model, recipe: Recipe) -> tuple[EpochProgram, bool
     while len(_held) > _MOST:
         _held.popitem(last=False)
     return _held[key], is_new
+
+
+def _code(model: keras.Model, recipe: Recipe) -> Iterator[str]:
+    """Yield the hashes of a user's own code in a model and its loss: under one name it may be another than before."""
+    entries = {type(layer) for layer in model._flatten_layers()}
+    entries |= {layer.function for layer in model._flatten_layers() if isinstance(layer, keras.layers.Lambda)}
+    loss = find("loss", recipe.loss.name)
+    for part in everything():
+        if part is loss or part.entry in entries:
+            yield part.code.digest

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 from seqexp.training.compile_cache import prepare_cache
 
+_THREADS = "TF_NUM_INTRAOP_THREADS"
+_started: dict[str, int] = {}  # what TensorFlow was started with, where this module did it
+
 
 def start_tensorflow(threads: int | None = None) -> None:
     """Import TensorFlow and Keras (3 to 5 s the first time in a process).
@@ -21,6 +24,8 @@ def start_tensorflow(threads: int | None = None) -> None:
     """
     is_first = "tensorflow" not in sys.modules
     with _environment(_settings(threads)), _quiet_stderr():
+        if is_first:
+            _started["threads"] = _threads_asked_for()
         import keras
         import tensorflow as tf
 
@@ -31,11 +36,29 @@ def start_tensorflow(threads: int | None = None) -> None:
         gc.freeze()
 
 
+def threads_in_use() -> int | None:
+    """Return how many threads TensorFlow computes on in this process; None where something else has started it."""
+    return _started.get("threads")
+
+
+def _threads_asked_for() -> int:
+    asked = os.environ.get(_THREADS, "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def import_keras() -> None:
+    """Import Keras for code that needs its classes; :func:`start_tensorflow` still sets threads and cache."""
+    with _environment({"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}), _quiet_stderr():
+        import keras  # noqa: F401
+
+
 def _settings(threads: int | None) -> dict[str, str]:
     """Return the environment that TensorFlow is to start in; what a person has set already stays."""
     wanted = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     if threads is not None:
-        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+        names = (_THREADS, "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
         wanted |= dict.fromkeys(names, str(threads))
     settings = {"KERAS_BACKEND": "tensorflow"} | {
         name: value for name, value in wanted.items() if name not in os.environ

@@ -11,7 +11,7 @@ from seqexp.store.run_dir import StoredRun
 
 @dataclass(frozen=True)
 class Budget:
-    """What went into the runs of a row; the means over its seeds.
+    """What went into the runs of a row; the means over its seeds and folds.
 
     Attributes:
         best_epoch: The epoch whose weights were kept.
@@ -29,7 +29,7 @@ class Budget:
 
 
 def budget_of(runs: Sequence[StoredRun]) -> Budget:
-    """Return what runs that differ in their seed alone cost."""
+    """Return what runs that differ in their seed or fold alone cost."""
     fits = [run.record.fit for run in runs]
     return Budget(
         best_epoch=fmean(fit["best_epoch"] for fit in fits),

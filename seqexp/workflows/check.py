@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.data.splits import SPLITS
+from seqexp.evaluation.own import check_scores
 from seqexp.spec.experiment import ExperimentSpec
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def check_layers(spec: ExperimentSpec) -> tuple[LayerRow, ...]:
     from seqexp.training.optimizers import check_settings
 
     built = build_model(spec)
-    check_settings(spec.optimizer, spec.training)
+    check_settings(spec.optimizer, spec.training, targets=spec.data.n_targets)
+    check_scores(spec.evaluation.metrics, steps=spec.output_length, targets=spec.data.n_targets)
     return built.rows
 
 

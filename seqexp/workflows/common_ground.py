@@ -15,8 +15,10 @@ import numpy as np
 from seqexp.errors import StoreError
 from seqexp.evaluation.metrics import Scale, score
 from seqexp.spec.settings import DEFAULT_SELECT
+from seqexp.store.record import SCHEMA
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.leaderboard import Block, Row, latest_runs, make_block
+from seqexp.workflows.pooling import fold_of
 from seqexp.workflows.shared_origins import PREFIXES, SharedOrigins, share_origins
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -54,20 +56,20 @@ def find_common_ground(runs: Iterable[StoredRun]) -> list[CommonGround]:
     Runs that forecast what follows their input (alignment ``future``) share the first steps of their horizons. With
     another alignment a later step is not further ahead, and the first steps of a longer output are others: such runs
     stand only beside those of the same alignment and length. Runs with a lead stand beside those with the same one: the
-    others knew more when they forecast.
+    others knew more when they forecast. Runs of a fold stand beside those of the fold with the same number.
 
     Raises:
         StoreError: Runs have no target or no test origin in common, or their true values differ.
     """
-    grouped: dict[tuple[str, int, int], list[StoredRun]] = {}
+    grouped: dict[tuple[str, int, int, int | None], list[StoredRun]] = {}
     for run in latest_runs(runs):
         alignment, lead = run.spec["topology"]["contract"]["alignment"], run.spec["data"].get("lead", 0)
         length = 0 if alignment == "future" else run.spec["output_length"]
-        grouped.setdefault((alignment, lead, length), []).append(run)
-    return [_ground(members, lead) for (_, lead, _), members in grouped.items()]
+        grouped.setdefault((alignment, lead, length, fold_of(run)), []).append(run)
+    return [_ground(members, lead, fold) for (_, lead, _, fold), members in grouped.items()]
 
 
-def _ground(runs: Sequence[StoredRun], lead: int) -> CommonGround:
+def _ground(runs: Sequence[StoredRun], lead: int, fold: int | None) -> CommonGround:
     targets = _shared_targets(runs)
     length = min(int(run.spec["output_length"]) for run in runs)
     shared = share_origins(runs)
@@ -85,7 +87,8 @@ def _ground(runs: Sequence[StoredRun], lead: int) -> CommonGround:
         block,
         rows=tuple(_without_skill(row) for row in block.rows),
         data=" and ".join(dict.fromkeys(run.spec["data"]["name"] for run in runs))
-        + (f" (lead {lead})" if lead else ""),
+        + (f" (lead {lead})" if lead else "")
+        + (f" (fold {fold})" if fold is not None else ""),
         targets=targets,
         output_length=length,
         windows={split: len(shared.names.get(split, ())) for split in PREFIXES},
@@ -152,7 +155,10 @@ def _rescored(run: StoredRun, cut: Mapping[str, Mapping[str, Array]]) -> StoredR
                 baselines |= {f"{metric_of}/{metric}": value for metric, value in scores.items()}
     if "test/mae" not in metrics:
         raise StoreError(f"No true value is known at the test origins that {run.path.name} shares with the others.")
-    return replace(run, record=replace(run.record, metrics=metrics, baselines=baselines))
+    evaluation = {key: value for key, value in run.spec["evaluation"].items() if key not in ("mode", "backtest")}
+    spec = {**run.spec, "evaluation": evaluation}  # a fold by itself, which is compared as any other run
+    record = replace(run.record, spec=spec, schema=SCHEMA, metrics=metrics, baselines=baselines)
+    return replace(run, record=record)
 
 
 def _scores(true_WNK: Array, forecast_WNK: Array) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.choose import choose_runs
 from seqexp.workflows.common_ground import find_common_ground
 from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
+from seqexp.workflows.pooling import fold_of
 from seqexp.workflows.project import Project
 from seqexp.workflows.shared_origins import steps_between
 
-_UNTOLD = ("tracking", "execution", "name", "data.path")
+_UNTOLD = ("tracking", "execution", "name", "data.path", "data.snapshot")
 CHANCE = 0.05
+Folds = dict[int | None, StoredRun]  # by the number of the fold; None: the run has no fold of its own
 Losses = Callable[[StoredRun, StoredRun], tuple[Any, Any]]  # the errors of two runs at each origin that both have
 
 
@@ -36,8 +39,8 @@ class Difference:
 
     Attributes:
         label: The row's.
-        mean: Its test MAE (of tokens, the share that is wrong) minus that of the first, over the seeds and origins that
-            both have: above 0 it is worse.
+        mean: Its test MAE (of tokens, the share that is wrong) minus that of the first, over the seeds, folds and
+            origins that both have: above 0 it is worse.
         interval: Where the mean over other seeds would lie with a chance of 95%; None with one seed in common.
         seeds: How many both have.
         p_value: Of Diebold and Mariano, over the origins, adjusted for the number of rows; NaN under 3 origins.
@@ -116,7 +119,8 @@ def compare_runs(
 
 def _compare(block: Block, losses: Losses, horizon: int, notes: tuple[str, ...] = ()) -> Comparison:
     rows = [row for row in block.rows if row.run is not None]
-    first, others = rows[0], rows[1:]
+    first = rows[0]
+    others = [row for row in rows[1:] if _folds(row) & _folds(first)]
     measured = [_difference(first, row, losses, horizon) for row in others]
     adjusted = holm([1.0 if math.isnan(p) else p for *_, p, _ in measured])
     differences = (
@@ -143,6 +147,7 @@ def as_values(comparisons: Sequence[Comparison]) -> dict[str, Any]:
                 "select": comparison.block.select,
                 "output_length": comparison.block.output_length,
                 "windows": comparison.block.windows,
+                "folds": list(comparison.block.folds),
                 "notes": list(comparison.notes),
                 "rows": [_row_values(row) for row in comparison.block.rows],
                 "first": comparison.first,
@@ -206,14 +211,41 @@ def _difference(
     first: Row, other: Row, losses_of: Losses, horizon: int
 ) -> tuple[float, tuple[float, float] | None, int, float, int]:
     """Return mean difference, interval over seeds, seeds, p-value and origins."""
-    by_seed = [{run.spec["seed"]: run for run in row.runs} for row in (first, other)]
+    by_seed = [_by_seed_and_fold(row) for row in (first, other)]
     seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
-    pairs = [(by_seed[0][seed], by_seed[1][seed]) for seed in seeds] or [(first.runs[0], other.runs[0])]
-    losses = [losses_of(one, two) for one, two in pairs]
+    pairs = [(by_seed[0][seed], by_seed[1][seed]) for seed in seeds]
+    if not (pairs and _shared_folds(pairs)):
+        any_two = product(by_seed[0].values(), by_seed[1].values())
+        pairs = [next(pair for pair in any_two if _shared_folds([pair]))]
+        seeds = []
+    folds = _shared_folds(pairs)
+    losses = [_joined([losses_of(one[fold], two[fold]) for fold in folds]) for one, two in pairs]
     by_origin_W = np.mean([one_W - two_W for one_W, two_W in losses], axis=0)
     per_seed = [float(np.mean(two_W - one_W)) for one_W, two_W in losses]
     p_value = diebold_mariano(by_origin_W, np.zeros_like(by_origin_W), horizon)
     return float(np.mean(per_seed)), interval_of_mean(per_seed), len(seeds), p_value, len(by_origin_W)
+
+
+def _folds(row: Row) -> set[int | None]:
+    return {fold_of(run) for run in row.runs}
+
+
+def _shared_folds(pairs: Sequence[tuple[Folds, Folds]]) -> list[int | None]:
+    """Return the folds that all have, in their order."""
+    return [fold for fold in pairs[0][0] if all(fold in runs for pair in pairs for runs in pair)]
+
+
+def _by_seed_and_fold(row: Row) -> dict[int, Folds]:
+    """Return seed -> fold, in their order, -> run; without a backtest of several runs the fold is None."""
+    found: dict[int, Folds] = {}
+    for run in sorted(row.runs, key=lambda run: fold_of(run) or 0):
+        found.setdefault(run.spec["seed"], {})[fold_of(run)] = run
+    return found
+
+
+def _joined(by_fold: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Put the errors of all folds one after another, as their origins are."""
+    return np.concatenate([one_W for one_W, _ in by_fold]), np.concatenate([two_W for _, two_W in by_fold])
 
 
 def of_tokens(run: StoredRun) -> bool:

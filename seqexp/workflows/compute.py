@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset, prepare_dataset, task_key
+from seqexp.data.folds import scored_folds
 from seqexp.errors import RunFailed, SeqexpError
 from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, flat_steps
 from seqexp.spec.experiment import ExperimentSpec
@@ -24,6 +25,7 @@ from seqexp.store.record import Status
 from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
 from seqexp.workflows.checkpoints import CheckpointPlace
 from seqexp.workflows.identity import title_of
+from seqexp.workflows.kept_data import plan_snapshot
 from seqexp.workflows.train_and_score import Forecasts, Progress, score, train
 
 if TYPE_CHECKING:
@@ -81,7 +83,11 @@ def compute_run(
             "baselines": flat_baselines(progress.scores),
             "diagnostics": progress.diagnostics,
             "fit": progress.fit,
-            "data": _describe_data(dataset, progress.radius),
+            "data": {
+                **_describe_data(dataset, progress.radius),
+                **_describe_folds(spec, dataset),
+                "snapshot": plan_snapshot(spec, dataset),
+            },
             "timings": progress.timings,
             "environment": describe_environment(),
         }
@@ -160,6 +166,7 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
     stamps = series.stamps
     return {
         "fingerprint": series.fingerprint,
+        **dataset.fingerprints,
         "task": task_key(dataset),
         "steps": len(series),
         "first": str(stamps.min()) if stamps is not None else None,
@@ -182,3 +189,21 @@ def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[s
 def _hull(stretches: Sequence[tuple[int, int]]) -> list[int]:
     """Return the first step of a split in the first series, and the one after its last in the last."""
     return [stretches[0][0], stretches[-1][1]]
+
+
+def _describe_folds(spec: ExperimentSpec, dataset: Dataset) -> dict[str, Any]:
+    """Say where the test stretches of a backtest lie; the last step of each is one of it."""
+    if spec.evaluation.mode == "holdout":
+        return {}
+    stamps, first_W = dataset.series.stamps, dataset.target_starts("test")
+    told = [
+        {
+            "fold": fold,
+            "steps": [start, stop],
+            "first": str(stamps[start]) if stamps is not None else str(start),
+            "last": str(stamps[stop - 1]) if stamps is not None else str(stop - 1),
+            "windows": int(((first_W >= start) & (first_W < stop)).sum()),
+        }
+        for fold, (start, stop) in scored_folds(dataset.bounds.test, spec.evaluation).items()
+    ]
+    return {"folds": told} if told else {}

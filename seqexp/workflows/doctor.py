@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.errors import SeqexpError, StoreError
+from seqexp.data.snapshot import check_copy
+from seqexp.errors import DataError, SeqexpError, StoreError
 from seqexp.spec.catalogue import load_catalogue
 from seqexp.store.environment import package_versions
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
+from seqexp.store.snapshots import list_snapshots
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
 from seqexp.workflows.checkpoints import list_checkpoints
 from seqexp.workflows.project import Project, open_project
@@ -117,4 +119,19 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
         if thorough and (names := damaged_files(folder)):
             yield Finding("damaged", f"{folder}: {', '.join(names)}; run it again with --force", is_well=False)
     if thorough:
+        yield from _copies(runs)
         yield Finding("checked", f"every file of {len(list(runs.glob(f'*/*/{RECORD}')))} runs against its manifest")
+
+
+def _copies(runs: Path) -> Iterator[Finding]:
+    """Hold every copy of data against its name, which is the hash of its content."""
+    copies = list_snapshots(runs)
+    for path in copies:
+        try:
+            check_copy(path)
+        except DataError as error:
+            (problem,) = error.problems
+            yield Finding("damaged", f"{problem.message} {problem.mend}", is_well=False)
+    if copies:
+        size = sum(path.stat().st_size for path in copies)
+        yield Finding("copies of data", f"{len(copies)}, {size / 1e6:.1f} MB in {copies[0].parent}")

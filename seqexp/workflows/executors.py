@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from seqexp.data.dataset import prepare_dataset
+from seqexp.data.snapshot import KeptSeries
 from seqexp.execution.contract import Executor
 from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
 from seqexp.execution.ray import RayExecutor
 from seqexp.extras import require
+from seqexp.plugins.code import Code
+from seqexp.plugins.loading import adopt
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import package_versions
+from seqexp.workflows.again import Again
 from seqexp.workflows.checkpoints import CheckpointPlace
 from seqexp.workflows.compute import Computed, Tell, compute_run
 
@@ -21,19 +26,33 @@ _ALIKE = ("python", "seqexp", "tensorflow", "keras", "numpy", "pandas")  # on al
 
 @dataclass(frozen=True)
 class RunTask:
-    """What a worker is given: an experiment, the fingerprint of its data when planned, and where its state may lie."""
+    """What a worker is given.
+
+    Attributes:
+        spec: The experiment.
+        fingerprint: That of its data when it was planned.
+        kept: A copy of its data, which is read in place of what the spec names.
+        codes: A user's own code that it uses: its text, for a worker on another machine has no such file.
+        place: Where the state of its training may lie.
+    """
 
     spec: ExperimentSpec
     fingerprint: str
+    kept: KeptSeries | None = None
+    codes: tuple[Code, ...] = ()
     place: CheckpointPlace | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
         """The data file, if there is one."""
+        if self.kept:
+            return (str(self.kept.path),)
         return (str(self.spec.data.path),) if self.spec.data.path else ()
 
     def moved(self, places: Mapping[str, str]) -> RunTask:
         """Return the same task for a machine on which the files lie elsewhere."""
+        if self.kept:
+            return replace(self, kept=self.kept.moved(places[str(self.kept.path)]))
         data = self.spec.data.model_copy(update={"path": places[str(self.spec.data.path)]})
         return replace(self, spec=self.spec.model_copy(update={"data": data}))
 
@@ -70,7 +89,9 @@ def make_executor(execution: ExecutionSpec) -> Executor:
 
 def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
-    computed = compute_run(task.spec, tell, place=task.place)
+    adopt(task.codes)
+    dataset = prepare_dataset(task.spec, series=Again(kept=task.kept).read(task.spec))
+    computed = compute_run(task.spec, tell, dataset, place=task.place)
     found = computed.values["data"]["fingerprint"]
     if found != task.fingerprint:
         message = "the data changed after the sweep was planned; give the command again."

@@ -6,13 +6,19 @@ from importlib.metadata import version
 
 from seqexp.fingerprint import short_key
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.used_code import code_digests
 from seqexp.training.padding import padded_rows
 
 
 def run_key_of(spec: ExperimentSpec, data_fingerprint: str) -> str:
-    """Return the fingerprint of what affects the result: the spec, the content of the data, the minor version."""
+    """Return the fingerprint of what affects the result: the spec, the content of the data, the minor version.
+
+    And a user's own code, where the spec uses any: the file that it stands in.
+    """
     minor = ".".join(version("seqexp").split(".")[:2])
-    return short_key({"spec": spec.what_affects_the_result(), "data": data_fingerprint, "seqexp": minor})
+    values = {"spec": spec.what_affects_the_result(), "data": data_fingerprint, "seqexp": minor}
+    code = code_digests(spec)
+    return short_key({**values, "code": code} if code else values)
 
 
 def program_key_of(spec: ExperimentSpec, rows: int) -> str:
@@ -27,10 +33,12 @@ def program_key_of(spec: ExperimentSpec, rows: int) -> str:
     columns = {key: tree["data"][key] for key in ("n_features", "n_targets", "missing", "lead", "future", "calendar")}
     layers = tree["topology"]["layers"]
     alignment = tree["topology"]["contract"]["alignment"]
-    parts = [layers, alignment, lengths, columns, training, optimizer, padded_rows(rows)]
+    parts = [layers, alignment, lengths, columns, training, optimizer, padded_rows(rows), code_digests(spec)]
     return short_key(parts)
 
 
 def title_of(spec: ExperimentSpec) -> str:
-    """Return a readable name: ``encoder_decoder 14->7 seed 0``."""
-    return f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}"
+    """Return a readable name: ``encoder_decoder 14->7 seed 0``, of a fold ``... seed 0 fold 3``."""
+    fold = spec.evaluation.backtest.fold
+    name = f"{spec.topology.name} {spec.timesteps}->{spec.output_length} seed {spec.seed}"
+    return name if fold is None else f"{name} fold {fold}"

@@ -10,12 +10,22 @@ from typing import Any, Protocol
 import numpy as np
 
 from seqexp.data.dataset import Dataset
+from seqexp.data.folds import scored_folds
 from seqexp.data.windows import gather
 from seqexp.evaluation.baselines import naive_forecasts
-from seqexp.evaluation.evaluate import SplitScores, score_split, with_intervals, with_scaled, with_series, with_targets
+from seqexp.evaluation.evaluate import (
+    SplitScores,
+    score_split,
+    with_folds,
+    with_intervals,
+    with_scaled,
+    with_series,
+    with_targets,
+)
 from seqexp.evaluation.examples import ExampleBaselines
 from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import Scale, seasonal_scale
+from seqexp.evaluation.own import own_baselines
 from seqexp.evaluation.tokens import score_token_split
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.issue import Issued
@@ -45,19 +55,24 @@ class SeriesJudge:
     def __init__(self, spec: ExperimentSpec, dataset: Dataset) -> None:
         self._spec, self._dataset = spec, dataset
         self._history = history_of(spec, dataset)
+        self._own = own_baselines(spec.evaluation.baselines)
         season = dataset.series.season
         trained = [self._history.targets_TK[slice(*stretch)] for stretch in dataset.stretches("train")]
         self._scales = [seasonal_scale(values_TK, season) for values_TK in trained]
 
     def score(self, split: str, issued: Issued) -> tuple[SplitScores, Naive]:
-        """Score beside naive forecasts and a linear map of the window."""
-        naive = naive_forecasts(self._history, issued.first_W)
+        """Score beside naive forecasts and a linear map of the window; in each fold, too, where there are several."""
+        naive = naive_forecasts(self._history, issued.first_W, self._own)
         scores = _score_numbers(self._spec, self._dataset, issued, naive, self._scale(issued.first_W))
-        parts = self._dataset.series.several
-        if not parts:
-            return scores, naive
-        windows = {part.name: (issued.first_W >= part.start) & (issued.first_W < part.stop) for part in parts}
-        return with_series(scores, issued.true_WNK, issued.forecast_WNK, windows), naive
+        evaluation, true_WNK, forecast_WNK = self._spec.evaluation, issued.true_WNK, issued.forecast_WNK
+        if split == "test" and evaluation.mode == "backtest" and evaluation.backtest.refit == "never":
+            folds = scored_folds(self._dataset.bounds.test, evaluation)
+            in_fold = {fold: _begins_in(issued.first_W, stretch) for fold, stretch in folds.items()}
+            scores = with_folds(scores, true_WNK, forecast_WNK, naive, self._scales[0], in_fold)
+        if parts := self._dataset.series.several:
+            in_series = {part.name: _begins_in(issued.first_W, (part.start, part.stop)) for part in parts}
+            scores = with_series(scores, true_WNK, forecast_WNK, in_series)
+        return scores, naive
 
     def _scale(self, first_W: Array) -> Scale:
         """Return the scale of each window: that of its series."""
@@ -68,6 +83,11 @@ class SeriesJudge:
             np.stack([getattr(scale, name) for scale in self._scales]) for name in ("absolute_K", "squared_K")
         )
         return Scale(absolute_PK[which_W][:, None], squared_PK[which_W][:, None])
+
+
+def _begins_in(first_W: Array, stretch: tuple[int, int]) -> Array:
+    begins_W: Array = (first_W >= stretch[0]) & (first_W < stretch[1])
+    return begins_W
 
 
 class ExampleJudge:

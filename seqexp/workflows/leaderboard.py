@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from seqexp.compose.tree import leaves
-from seqexp.fingerprint import hash_values
-from seqexp.spec.settings import DEFAULT_SELECT
+from seqexp.spec.settings import DEFAULT_SELECT, FOLD
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.budget import Budget, budget_of
+from seqexp.workflows.pooling import Pooled, backtest_of, experiment_of, pool, sets_of_folds
 
 _RESAMPLED = 2000  # times
 _MOST_NAMED = 7  # targets in a title
@@ -33,17 +33,22 @@ _UNTOLD = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line: a run, the runs that differ in their seed alone, or a baseline.
+    """One line: a run, the runs that differ in their seed or fold alone, or a baseline.
 
     Attributes:
         label: What sets the runs apart from their neighbours, or the baseline's name.
-        metrics: ``val/mae``, ``test/mae`` ... as far as they are known; the means over the seeds.
+        metrics: ``val/mae``, ``test/mae`` ... as far as they are known; the means over the seeds, of a backtest
+            over all folds, and ``test/fold/0/mae`` ... of each.
         spread: The standard deviations over the seeds (of the sample), where there are several.
         interval: Where the mean test MAE over other seeds would lie with a chance of 95%, from three seeds on: the
             bootstrap's percentiles (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
-        rank: From 1 among the rows of its block, None for a baseline and where there is no validation.
-        run: The run, the best of several on validation; None for a baseline.
+        rank: From 1 among the rows of its block, None for a baseline, where there is no validation, and where a fold is
+            missing.
+        run: The run, the best of several on validation; None for a baseline. Of a backtest that of the last fold, with
+            the figures of all folds.
         runs: All that it stands for.
+        seeds: How many seeds these have.
+        is_complete: Whether no fold is missing.
     """
 
     label: str
@@ -53,11 +58,8 @@ class Row:
     rank: int | None = None
     run: StoredRun | None = None
     runs: tuple[StoredRun, ...] = ()
-
-    @property
-    def seeds(self) -> int:
-        """How many runs it stands for."""
-        return len(self.runs)
+    seeds: int = 0
+    is_complete: bool = True
 
     @property
     def budget(self) -> Budget | None:
@@ -72,6 +74,8 @@ class Block:
     Attributes:
         select: The figure of validation that orders the rows.
         shared: Whether the runs forecast more than this, and were scored again on what all of them forecast.
+        folds: Of a backtest, where each fold lies: ``fold``, ``steps``, ``first``, ``last`` and ``windows``.
+        trained_once: Whether one model was scored on all of them.
     """
 
     data: str
@@ -82,6 +86,8 @@ class Block:
     rows: tuple[Row, ...]
     select: str = DEFAULT_SELECT
     shared: bool = False
+    folds: tuple[dict[str, Any], ...] = ()
+    trained_once: bool = False
 
     @property
     def best(self) -> StoredRun | None:
@@ -97,9 +103,21 @@ class Block:
             self.alignment
         ]
         windows = " and ".join(f"{self.windows.get(split, 0)} {shared}{split}" for split in ("validation", "test"))
+        if self.folds:
+            once = ", trained once" if self.trained_once else ""
+            windows = f"{len(self.folds)} fold{'s' if len(self.folds) > 1 else ''}{once}; {windows}"
         several = len(self.targets) > _MOST_NAMED
         targets = f"{len(self.targets)} targets" if several else ", ".join(self.targets)
         return f"{self.data}, {targets}: {steps} {lie} ({windows} {counted})"
+
+    def by_fold(self, row: Row) -> list[float | None]:
+        """Return the test MAE of a row in each fold; None where it has not the fold."""
+        return [row.metrics.get(f"test/fold/{fold['fold']}/mae") for fold in self.folds]
+
+    def folds_as_values(self) -> dict[str, Any]:
+        """Return as plain values where the folds lie, and the test MAE of each row in each."""
+        rows = [{"label": row.label, "test/mae": self.by_fold(row)} for row in self.rows]
+        return {"title": self.title, "folds": list(self.folds), "rows": rows}
 
 
 def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> list[Block]:
@@ -112,8 +130,10 @@ def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> l
         select: The figure of validation; None for what the runs of a block agree on.
     """
     grouped: dict[tuple[Any, ...], list[StoredRun]] = {}
-    for run in latest_runs(runs):
-        grouped.setdefault(_block_key(run), []).append(run)
+    latest = latest_runs(runs)
+    folds = sets_of_folds(latest)
+    for run in latest:
+        grouped.setdefault((*_forecast_of(run), folds.get(run.path) or _scored_on(run)), []).append(run)
     return [
         make_block(members, select or _select_of(members))
         for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])
@@ -125,38 +145,43 @@ def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
     return list({run.record.run_key: run for run in runs if run.record.status == "FINISHED"}.values())
 
 
-def _block_key(run: StoredRun) -> tuple[Any, ...]:
-    spec, data = run.spec, run.record.data
-    windows = data["windows"]
-    return (
-        spec["data"]["name"],
-        tuple(data["targets"]),
-        spec["output_length"],
-        spec["topology"]["contract"]["alignment"],
-        windows["validation"],
-        windows["test"],
-        tuple(data["bounds"]["test"]),
-        data.get("task", ""),
-    )
+def _forecast_of(run: StoredRun) -> tuple[str, tuple[str, ...], int, str]:
+    spec, targets = run.spec, run.record.data["targets"]
+    return spec["data"]["name"], tuple(targets), spec["output_length"], spec["topology"]["contract"]["alignment"]
+
+
+def _scored_on(run: StoredRun) -> tuple[Any, ...]:
+    data = run.record.data
+    windows, bounds, folds = data["windows"], tuple(data["bounds"]["test"]), backtest_of(run).get("folds", 0)
+    return windows["validation"], windows["test"], bounds, data.get("task", ""), folds
 
 
 def make_block(members: Sequence[StoredRun], select: str) -> Block:
     """Put runs that may be compared into one block, ordered by a figure of validation; those that lack it unranked."""
-    alike = _but_for_the_seed(members)
-    untold = (*_UNTOLD, "seed") if len(alike) < len(members) else _UNTOLD
+    alike = _but_for_seed_and_fold(members)
+    pooled = [pool(runs) for runs in alike]
+    untold = (*_UNTOLD, "seed") if any(len(found.runs) > 1 for found in pooled) else _UNTOLD
     labels = _labels([runs[0] for runs in alike], untold)
-    ranked = all(select in run.record.metrics for run in members)
+    ranked = all(select in run.record.metrics for found in pooled for run in found.runs)
 
-    def order(row: Row) -> tuple[float, bool, str]:
-        return row.metrics.get(select, float("inf")), row.run is None, row.label
+    def order(row: Row) -> tuple[bool, float, bool, str]:
+        return not row.is_complete, row.metrics.get(select, float("inf")), row.run is None, row.label
 
-    rows = sorted((_row(runs, label, select) for runs, label in zip(alike, labels, strict=True)), key=order)
-    rows = [replace(row, rank=rank if ranked else None) for rank, row in enumerate(rows, start=1)]
-    baselines = _baseline_rows(members)
-    rows = [*(_with_skill(row, baselines) for row in rows), *baselines]
+    made = (_row(runs, found, label, select) for runs, found, label in zip(alike, pooled, labels, strict=True))
+    rows = [
+        replace(row, rank=rank if ranked and row.is_complete else None)
+        for rank, row in enumerate(sorted(made, key=order), start=1)
+    ]
+    most = max(len(found.folds) for found in pooled)
+    whole = [run for found in pooled if len(found.folds) == most for run in found.runs]
+    baselines = _baseline_rows(whole)
+    rows = [*(_with_skill(row, baselines) if row.is_complete else row for row in rows), *baselines]
     rows.sort(key=order)
-    name, targets, output_length, alignment, *_ = _block_key(members[0])
-    return Block(name, targets, output_length, alignment, members[0].record.data["windows"], tuple(rows), select)
+    first, data = whole[0], whole[0].record.data
+    block = Block(*_forecast_of(first), data["windows"], tuple(rows), select)
+    if backtest := backtest_of(first):  # all of the block have the same
+        return replace(block, folds=tuple(data["folds"]), trained_once=backtest["refit"] == "never")
+    return block
 
 
 def _select_of(members: Sequence[StoredRun]) -> str:
@@ -164,26 +189,33 @@ def _select_of(members: Sequence[StoredRun]) -> str:
     return asked.pop() if len(asked) == 1 else DEFAULT_SELECT
 
 
-def _but_for_the_seed(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
-    """Gather the runs that differ in their seed alone."""
+def _but_for_seed_and_fold(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
+    """Gather the runs that differ in their seed or fold alone."""
     found: dict[str, list[StoredRun]] = {}
     for run in members:
-        spec = {key: value for key, value in run.spec.items() if key not in {"seed", "name", "tracking", "execution"}}
-        spec["evaluation"] = {key: value for key, value in run.spec["evaluation"].items() if key != "select"}
-        found.setdefault(hash_values(spec), []).append(run)
+        found.setdefault(experiment_of(run), []).append(run)
     return list(found.values())
 
 
-def _row(runs: Sequence[StoredRun], label: str, select: str) -> Row:
-    best = min(runs, key=lambda run: run.record.metrics.get(select, float("inf")))
-    if len(runs) == 1:
-        return Row(label, best.record.metrics, run=best, runs=tuple(runs))
-    names = [name for name in best.record.metrics if all(name in run.record.metrics for run in runs)]
-    values = {name: [run.record.metrics[name] for run in runs] for name in names}
+def _row(runs: Sequence[StoredRun], pooled: Pooled, label: str, select: str) -> Row:
+    by_seed = pooled.runs
+    best = min(by_seed, key=lambda run: run.record.metrics.get(select, float("inf")))
+    row = Row(
+        f"{label} ({pooled.extent})" if pooled.extent else label,
+        best.record.metrics,
+        run=best,
+        runs=tuple(runs),
+        seeds=len(by_seed),
+        is_complete=pooled.is_complete,
+    )
+    if len(by_seed) == 1:
+        return row
+    names = [name for name in best.record.metrics if all(name in run.record.metrics for run in by_seed)]
+    values = {name: [run.record.metrics[name] for run in by_seed] for name in names}
     means = {name: fmean(found) for name, found in values.items()}
     spread = {name: float(np.std(found, ddof=1)) for name, found in values.items()}
-    interval = _bootstrap(values["test/mae"]) if len(runs) > 2 else None
-    return Row(f"{label} ({len(runs)} seeds)", means, spread, interval, run=best, runs=tuple(runs))
+    interval = _bootstrap(values["test/mae"]) if len(by_seed) > 2 and "test/mae" in values else None
+    return replace(row, metrics=means, spread=spread, interval=interval)
 
 
 def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
@@ -224,7 +256,8 @@ def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
 def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
     """Name each run by its topology and input length, and by whatever else differs inside the block."""
     flat = [dict(leaves(run.spec)) for run in members]
-    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold))
+    untold += () if any(map(backtest_of, members)) else ("evaluation.mode", "evaluation.backtest.")
+    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold) and key != FOLD)
     varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
     told = [key for key in varied if not key.startswith("topology.name") and any(key in values for values in flat)]
     named = [f"{values['topology.name']} {values['timesteps']}->{values['output_length']}" for values in flat]

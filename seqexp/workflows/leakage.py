@@ -23,6 +23,7 @@ from seqexp.data.stamps import read_stamps
 from seqexp.data.windows import gather
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.metrics import seasonal_scale
+from seqexp.evaluation.own import own_baselines
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.judge import history_of
 
@@ -175,12 +176,13 @@ def _after(split: str, cuts: Cuts, spec: ExperimentSpec, dataset: Dataset, chang
         )
         for read in (dataset, changed)
     ]
-    yield _same(f"the scalers stay {when}", scalers[0], scalers[1], f"data.scaler={spec.data.scaler}")
+    yield _same(f"the scalers stay {when}", scalers[0], scalers[1], f"data.scaler={spec.as_tree()['data']['scaler']}")
     starts = [read.starts[split] for read in (dataset, changed)]
     yield _same(f"the {split} windows stay {when}", starts[0], starts[1], f"{len(starts[0])} windows")
     histories = [history_of(spec, read) for read in (dataset, changed)]
     first_W = dataset.target_starts(split)[-_MOST_TRAINED:]
-    forecasts = [naive_forecasts(history, first_W) for history in histories]
+    own = own_baselines(spec.evaluation.baselines)
+    forecasts = [naive_forecasts(history, first_W, own) for history in histories]
     yield Verdict(f"the baselines of the {split} windows stay {when}", _alike(*forecasts), ", ".join(forecasts[0]))
     trained = [slice(*stretch) for stretch in dataset.stretches("train")]
     scales = [
@@ -195,7 +197,7 @@ def _single_windows(spec: ExperimentSpec, dataset: Dataset) -> Iterator[Verdict]
     alignment = spec.topology.contract.alignment
     if alignment != "future":
         return  # by its meaning an input of these windows reaches past the first target
-    parts = dataset.series.parts
+    parts, own = dataset.series.parts, own_baselines(spec.evaluation.baselines)
     for split in ("validation", "test"):
         starts_W = dataset.starts[split]
         if not len(starts_W):
@@ -208,7 +210,9 @@ def _single_windows(spec: ExperimentSpec, dataset: Dataset) -> Iterator[Verdict]
             cuts = tuple(first if place == which else part.stop for place, part in enumerate(parts))
             changed = _read_changed(spec, dataset, cuts)
             window = slice(int(start), int(start) + spec.timesteps)
-            before, after = (naive_forecasts(history_of(spec, read), np.array([first])) for read in (dataset, changed))
+            before, after = (
+                naive_forecasts(history_of(spec, read), np.array([first]), own) for read in (dataset, changed)
+            )
             fitted_later = (
                 first < dataset.stretches("train")[which][1]
             )  # a scaler or a map fitted on train may see what changed

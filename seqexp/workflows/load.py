@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.validate import validate
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import MODEL, StoredRun
+from seqexp.workflows.user_code import PLUGINS, require_code
 
 if TYPE_CHECKING:
     import keras
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 class Run:
     """One attempt of one run, read from its directory when asked for."""
 
-    def __init__(self, stored: StoredRun, mlflow_run_id: str | None = None) -> None:
-        self._stored = stored
+    def __init__(
+        self, stored: StoredRun, mlflow_run_id: str | None = None, *, load_code: Callable[[], None] | None = None
+    ) -> None:
+        """Take a stored run; ``load_code`` loads the own code that was asked for, if the run turns out to use any."""
+        self._stored, self._load_code = stored, load_code
         self.mlflow_run_id = mlflow_run_id
 
     def __repr__(self) -> str:
@@ -60,6 +65,7 @@ class Run:
     @cached_property
     def spec(self) -> ExperimentSpec:
         """The resolved config."""
+        self._require_code()
         return validate(self._stored.spec)
 
     @cached_property
@@ -82,4 +88,15 @@ class Run:
         start_tensorflow()
         from seqexp.models.saved import load_model
 
+        self._require_code()
         return load_model(self.run_dir / MODEL)
+
+    def _require_code(self) -> None:
+        """See that what the run uses of a user's own code is loaded.
+
+        Raises:
+            StoreError: It is not.
+        """
+        if self.record.environment.get(PLUGINS) and self._load_code is not None:
+            self._load_code()
+        require_code(self.run_dir, self.record.environment)

@@ -15,12 +15,13 @@ from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.fingerprint import hash_values, short_key
 from seqexp.search.draw import draw
 from seqexp.spec.execution import ExecutionSpec
+from seqexp.spec.settings import FOLD
 from seqexp.workflows.points import LeftOut, Point, PointMaker
 from seqexp.workflows.project import Project
 from seqexp.workflows.search import SearchPlan, plan_search
 
 MOST_POINTS = 10_000
-REPEATED = ("seed",)  # axes that a search does not choose from: every combination is run with all of their values
+REPEATED = ("seed", FOLD)  # axes that a search does not choose from: every combination is run with all of their values
 _MOST_DRAWS = 20  # for each trial of a random search: a topology may refuse most combinations
 _MOST_MISTAKES = 20
 _ALIKE = {
@@ -117,21 +118,26 @@ def plan_sweep(
             before = len(plan.points)
             for values in candidate:
                 try:
-                    made = maker.make(values)
+                    several = maker.make_all(values)
                 except ConfigError as error:
                     mistakes.setdefault(tuple(_told(error)), error)
                     continue
-                if isinstance(made, LeftOut):
-                    plan.left_out.append(made)
-                    continue
-                identity = hash_values(made.spec.as_tree())
-                if identity in seen:
-                    plan.left_out.append(LeftOut(made.label, f"it is the same run as {seen[identity]}"))
-                    continue
-                seen[identity] = made.label
-                plan.points.append(made)
-                if on_first is not None and len(plan.points) == 1:
-                    on_first(execution, _size(grids, execution))
+                for made in several:
+                    if isinstance(made, LeftOut):
+                        plan.left_out.append(made)
+                        continue
+                    identity = hash_values(made.spec.as_tree())
+                    if identity in seen:
+                        plan.left_out.append(LeftOut(made.label, f"it is the same run as {seen[identity]}"))
+                        continue
+                    seen[identity] = made.label
+                    plan.points.append(made)
+                    if len(plan.points) == 1:
+                        total = _size(grids, execution) * len(several)
+                        if total > MOST_POINTS:
+                            raise _too_many(total, grids, len(several))
+                        if on_first is not None:
+                            on_first(execution, total)
             accepted += len(plan.points) > before
             if accepted == most or len(mistakes) >= _MOST_MISTAKES:
                 break
@@ -196,12 +202,16 @@ def _check_axes(grids: Sequence[Axes], execution: ExecutionSpec) -> None:
             raise ConfigError(f"the interval {axis} has no end of values.", key=key, mend=mend)
     total = _size(grids, execution)
     if total > MOST_POINTS:
-        lists = ((key, axis) for grid in grids for key, axis in grid.items() if isinstance(axis, list))
-        sizes = " x ".join(f"{key} ({len(axis)})" for key, axis in lists)
-        raise ConfigError(
-            f"The sweep has {total:,} points ({sizes}); the most is {MOST_POINTS:,}.",
-            mend="Shorten an axis, or draw some of them: execution.search=random execution.trials=100.",
-        )
+        raise _too_many(total, grids)
+
+
+def _too_many(total: int, grids: Sequence[Axes], folds: int = 1) -> ConfigError:
+    lists = ((key, axis) for grid in grids for key, axis in grid.items() if isinstance(axis, list))
+    sizes = [f"{key} ({len(axis)})" for key, axis in lists] + ([f"{FOLD} ({folds})"] if folds > 1 else [])
+    return ConfigError(
+        f"The sweep has {total:,} points ({' x '.join(sizes)}); the most is {MOST_POINTS:,}.",
+        mend="Shorten an axis, or draw some of them: execution.search=random execution.trials=100.",
+    )
 
 
 def _told(error: SeqexpError) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,13 +25,16 @@ from seqexp.workflows.load import Run
 from seqexp.workflows.serving import Forecaster
 
 
-def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
+def predict(
+    stored: StoredRun, table: Path | None = None, *, load_code: Callable[[], None] | None = None
+) -> pd.DataFrame:
     """Forecast from the last rows of a table.
 
     Args:
         stored: A finished run.
         table: A CSV or Parquet file with the columns that the run reads; None for the run's own data. Where columns are
             known ahead, its last rows hold them alone.
+        load_code: Loads the own code that was asked for, if the run uses any.
 
     Returns:
         One row for each step of the horizon, with its time (or its number) and every target in source units; with the
@@ -42,7 +45,7 @@ def predict(stored: StoredRun, table: Path | None = None) -> pd.DataFrame:
             trained on windows that lie in no series.
         StoreError: The run has no model.
     """
-    run = Run(stored)
+    run = Run(stored, load_code=load_code)
     if not (stored.path / MODEL).is_file():
         done = run.status == "FINISHED"
         mend = "It is damaged; run it again with --force." if done else "Choose a finished run."

@@ -13,11 +13,12 @@ from seqexp.compose.composer import Composed, Composer, located_at
 from seqexp.compose.groups import ConfigGroups
 from seqexp.compose.origin import Setting
 from seqexp.compose.overrides import Request, read_overrides
-from seqexp.compose.workspace import find_workspace, workspace_settings
+from seqexp.compose.workspace import find_workspace, workspace_plugins, workspace_settings
 from seqexp.errors import ConfigError, Problem
 from seqexp.spec.data import DataSpec, WindowsSource
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.validate import validate_as
+from seqexp.workflows.user_code import PluginFiles
 
 
 @dataclass
@@ -27,9 +28,11 @@ class Project:
     workspace: Path
     groups: ConfigGroups
     defaults: list[Setting] = field(default_factory=list)
+    plugins: PluginFiles = field(default_factory=PluginFiles)
 
     def __post_init__(self) -> None:
         self._composer = Composer(self.groups, _count_features)
+        self._is_loaded = False
 
     @property
     def runs(self) -> Path:
@@ -41,12 +44,23 @@ class Project:
         """The folder of sweep directories."""
         return self.workspace / "sweeps"
 
+    def load_code(self) -> None:
+        """Load the user's own code, which what is composed may name.
+
+        Raises:
+            PluginError: It cannot be loaded.
+        """
+        if not self._is_loaded:
+            self.plugins.load()
+            self._is_loaded = True
+
     def request(self, overrides: Sequence[str]) -> Request:
         """Read overrides: values and axes."""
         return read_overrides(overrides, self.groups)
 
     def compose(self, settings: Sequence[Setting]) -> Composed:
         """Compose one experiment on top of the workspace's defaults."""
+        self.load_code()
         return self._composer.compose([*self.defaults, *settings])
 
     def execution(self, settings: Sequence[Setting]) -> ExecutionSpec:
@@ -65,6 +79,14 @@ class Project:
         Raises:
             ConfigError: An override has several values, which is a sweep.
         """
+        return self.compose(self.request_one(overrides))
+
+    def request_one(self, overrides: Sequence[str]) -> list[Setting]:
+        """Read the overrides of one experiment.
+
+        Raises:
+            ConfigError: An override has several values, which is a sweep.
+        """
         request = self.request(overrides)
         if request.axes:
             mend = "Use seqexp sweep for several values."
@@ -73,11 +95,21 @@ class Project:
                 for key, axis in request.axes.items()
             ]
             raise ConfigError(problems)
-        return self.compose(request.settings)
+        return request.settings
 
 
-def open_project(workspace: str | Path | None = None, config_dir: str | Path | None = None) -> Project:
+def open_project(
+    workspace: str | Path | None = None,
+    config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] | None = None,
+) -> Project:
     """Find the workspace and its config folders: ``--config-dir``, the workspace's ``conf/``, then the shipped one.
+
+    Args:
+        workspace: The folder asked for.
+        config_dir: A folder with config groups of the user's own.
+        plugins: Files of own code, besides those that the workspace's seqexp.yaml names. They are loaded when something
+            is composed.
 
     Raises:
         ConfigError: A folder that was asked for does not exist, or seqexp.yaml is not valid.
@@ -92,7 +124,9 @@ def open_project(workspace: str | Path | None = None, config_dir: str | Path | N
     own = folder / "conf"
     if own.is_dir() and own.resolve() != shipped_folder("conf").resolve():
         folders.append(own)
-    return Project(folder, ConfigGroups(folders), workspace_settings(folder))
+    named = tuple(Path(path).expanduser().resolve() for path in plugins or ())
+    files = PluginFiles(named, tuple(workspace_plugins(folder)))
+    return Project(folder, ConfigGroups(folders), workspace_settings(folder), files)
 
 
 def _many(axis: Axis) -> str:

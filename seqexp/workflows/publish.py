@@ -35,6 +35,7 @@ from seqexp.store.run_dir import (
 )
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
+from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
 _ODD = re.compile(r"[^\w\-. :/]")  # signs that MLflow takes in no name, and a target may have
@@ -140,6 +141,8 @@ def _projection(
     extra = _description(spec)
     if "task" in record.data:
         extra["task"] = record.data["task"]  # runs compare where it is the same
+    if record.rerun_of:
+        extra["rerun_of"] = record.rerun_of
     if record.error:
         extra |= {"error": record.error["message"][:4000], "error_reason": record.error["reason"]}
     if "engine" in record.fit:
@@ -164,7 +167,8 @@ def _projection(
         points=list(_points(run, shown.epochs)),
         tags={**tags, **extra},
         note=_note(run, spec),
-        files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()},
+        files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()}
+        | dict.fromkeys(sorted((run.path / PLUGINS).glob("*.py")), PLUGINS),
         model=model,
         run_id=shown.run_id,
     )
@@ -178,6 +182,8 @@ def _params(spec: Mapping[str, Any]) -> dict[str, str]:
 def _description(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags by which runs are told apart in a table."""
     tags = {"topology": spec["topology"]["name"], "data": spec["data"]["name"], "mlflow.source.name": "seqexp"}
+    fold = spec["evaluation"].get("backtest", {}).get("fold")
+    tags |= {} if fold is None else {"fold": str(fold)}
     return {**spec["tracking"]["tags"], **tags}
 
 
@@ -219,6 +225,8 @@ def _model_of(run: StoredRun, wanted: bool) -> Iterator[LoggedModel | None]:
         folder.mkdir()
         for name in (MODEL, SPEC, RECORD):
             shutil.copy(run.path / name, folder)
+        if (run.path / PLUGINS).is_dir():
+            shutil.copytree(run.path / PLUGINS, folder / PLUGINS)
         yield LoggedModel(
             name=spec["topology"]["name"],
             folder=folder,

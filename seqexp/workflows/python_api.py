@@ -37,6 +37,7 @@ def run(
     force: bool = False,
     workspace: str | Path | None = None,
     config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
 ) -> Run:
     """Train one experiment and record it, or return the stored run if it was run before.
 
@@ -45,6 +46,7 @@ def run(
         force: Run it again, as a new attempt.
         workspace: The folder of runs; by default as on the command line.
         config_dir: A folder with config groups of your own.
+        plugins: Files with own layers, losses and other parts, as ``--plugin`` on the command line.
 
     Returns:
         The run; ``run.status`` says whether it finished.
@@ -52,9 +54,9 @@ def run(
     Raises:
         SeqexpError: The request is wrong; nothing is recorded.
     """
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugins)
     outcome = request_run(project, project.compose_one(_texts(overrides)), force=force)
-    return Run(outcome.stored, outcome.mlflow_run_id)
+    return Run(outcome.stored, outcome.mlflow_run_id, load_code=project.load_code)
 
 
 def sweep(
@@ -64,6 +66,7 @@ def sweep(
     retry_failed: bool = False,
     workspace: str | Path | None = None,
     config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
 ) -> Sweep:
     """Run every combination of several values, or a study; what was run before is not run again.
 
@@ -73,14 +76,18 @@ def sweep(
         retry_failed: Run again what failed before.
         workspace: The folder of runs; by default as on the command line.
         config_dir: A folder with config groups of your own.
+        plugins: Files with own layers, losses and other parts, as ``--plugin`` on the command line.
 
     Raises:
         SeqexpError: The request is wrong.
     """
-    project = open_project(workspace, config_dir)
+    project = open_project(workspace, config_dir, plugins)
     plan, executor = plan_and_start(project, _texts(words))
     result = run_sweep(project, plan, SweepOptions(force=force, retry_failed=retry_failed), executor=executor)
-    return Sweep([Run(outcome.stored, outcome.mlflow_run_id) for outcome in result.outcomes], result.skipped)
+    return Sweep(
+        [Run(outcome.stored, outcome.mlflow_run_id, load_code=project.load_code) for outcome in result.outcomes],
+        result.skipped,
+    )
 
 
 def _texts(words: object) -> list[str]:
@@ -90,14 +97,16 @@ def _texts(words: object) -> list[str]:
     raise ConfigError(f"expected a list of texts, got {shown(words)}.", mend=mend)
 
 
-def load(run: str | Path, *, workspace: str | Path | None = None) -> Run:
+def load(run: str | Path, *, workspace: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Run:
     """Read a recorded run.
 
     Args:
         run: Its directory, its run key, or the beginning of one.
         workspace: Where to look for a run key.
+        plugins: Files with the own code that its model uses, where the workspace does not name them.
 
     Raises:
         StoreError: There is no such run.
     """
-    return Run(find_run(str(run), open_project(workspace).runs))
+    project = open_project(workspace, plugins=plugins)
+    return Run(find_run(str(run), project.runs), load_code=project.load_code)

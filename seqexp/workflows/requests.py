@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqexp.compose.composer import Composed
-from seqexp.errors import StoreError
+from seqexp.errors import ConfigError, StoreError
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import FOLD
 from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.again import FIRST, Again
 from seqexp.workflows.live import LiveRun, Row
 from seqexp.workflows.project import Project
 from seqexp.workflows.publish import Publisher, tracking_uri
@@ -71,6 +73,7 @@ def request_run(
     force: bool = False,
     reporter: Reporter | None = None,
     on_killed: Callable[[RunOutcome], None] | None = None,
+    again: Again = FIRST,
 ) -> RunOutcome:
     """Run an experiment in a project and show it in MLflow, where the config says so.
 
@@ -80,6 +83,10 @@ def request_run(
     Raises:
         SeqexpError: The request is wrong; nothing was recorded.
     """
+    if folds := composed.spec.evaluation.folds_to_run:
+        mend = f"Use a sweep, which runs them all, or name one: {FOLD}={folds[-1]}."
+        message = f"a backtest of {len(folds)} folds is as many runs, and this is to be one."
+        raise ConfigError(message, key="evaluation.mode", mend=mend)
     show = _Show(project, composed.spec)
 
     def show_killed(stored: StoredRun) -> None:
@@ -89,7 +96,13 @@ def request_run(
 
     with composed.explained():
         result = run_experiment(
-            composed.spec, project.runs, force=force, reporter=reporter, on_killed=show_killed, listen=show.begin
+            composed.spec,
+            project.runs,
+            force=force,
+            reporter=reporter,
+            on_killed=show_killed,
+            listen=show.begin,
+            again=again,
         )
     run_id, warning = show.end(result.stored)
     return RunOutcome(result.stored, result.was_done, run_id, warning)

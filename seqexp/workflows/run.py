@@ -15,9 +15,11 @@ from seqexp.evaluation.evaluate import flat_baselines, flat_metrics
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
+from seqexp.workflows.again import FIRST, Again
 from seqexp.workflows.checkpoints import CheckpointPlace, checkpoint_place, clear_checkpoint
 from seqexp.workflows.compute import Computed, compute_run
 from seqexp.workflows.identity import run_key_of, title_of
+from seqexp.workflows.kept_data import keeping_data, plan_snapshot
 from seqexp.workflows.record import record_run
 from seqexp.workflows.reporter import Reporter
 from seqexp.workflows.train_and_score import Progress, score, train
@@ -46,6 +48,7 @@ def run_experiment(
     reporter: Reporter | None = None,
     on_killed: Callable[[StoredRun], None] | None = None,
     listen: Callable[[str], Listen] | None = None,
+    again: Again = FIRST,
 ) -> RunResult:
     """Run an experiment, unless it was run before, and record it, whether it ends well or not.
 
@@ -56,22 +59,25 @@ def run_experiment(
         reporter: Hears of every epoch.
         on_killed: Told of the record of a run that is interrupted, before the interruption goes on.
         listen: Given the run key when the run begins; what it returns hears of all epochs so far, after each.
+        again: Which run it repeats, if it repeats one.
 
     Raises:
         SeqexpError: The request is wrong; nothing is recorded.
     """
     reporter = reporter or Reporter()
-    dataset = prepare_dataset(spec)
+    dataset = prepare_dataset(spec, series=again.read(spec))
     run_key = run_key_of(spec, dataset.series.fingerprint)
     if not force and (done := find_finished(runs, spec.name, run_key)):
         return RunResult(done, was_done=True)
     with claim(runs, spec.name, run_key, on_wait=lambda: reporter.waiting(spec)):
         if not force and (done := find_finished(runs, spec.name, run_key)):  # by the process that was waited for
             return RunResult(done, was_done=True)
-        hear = listen(run_key) if listen else lambda history: None
-        place = checkpoint_place(spec, runs, run_key, request=uuid4().hex if force else "")
-        stored = _attempt(spec, dataset, run_key, runs, place, reporter, hear, on_killed or (lambda run: None))
-        clear_checkpoint(runs, stored.record)
+        with keeping_data(runs, plan_snapshot(spec, dataset), lambda: again.read(spec)):
+            hear = listen(run_key) if listen else lambda history: None
+            place = checkpoint_place(spec, runs, run_key, request=uuid4().hex if force else "")
+            told = on_killed or (lambda run: None)
+            stored = _attempt(spec, dataset, run_key, runs, place, reporter, hear, told, again)
+            clear_checkpoint(runs, stored.record)
     return RunResult(stored, was_done=False)
 
 
@@ -105,6 +111,7 @@ def _attempt(
     reporter: Reporter,
     hear: Listen,
     on_killed: Callable[[StoredRun], None],
+    again: Again,
 ) -> StoredRun:
     started = time.time()
     history: list[dict[str, float]] = []
@@ -120,12 +127,13 @@ def _attempt(
     except SeqexpError:
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept
-        on_killed(record_run(runs, spec, run_key, started, killed(str(stop) or type(stop).__name__, history)))
+        computed = killed(str(stop) or type(stop).__name__, history)
+        on_killed(record_run(runs, spec, run_key, started, computed, rerun_of=again.rerun_of))
         raise
     finally:
         reporter.ended(0)
         reporter.closed()
-    return record_run(runs, spec, run_key, started, computed)
+    return record_run(runs, spec, run_key, started, computed, rerun_of=again.rerun_of)
 
 
 def killed(reason: str, history: list[dict[str, float]]) -> Computed:

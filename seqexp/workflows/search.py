@@ -13,10 +13,11 @@ from seqexp.extras import require
 from seqexp.fingerprint import short_key
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import FOLD
 from seqexp.workflows.points import LeftOut, Point, PointMaker
 
 _TASK = ("output_length", "data", "evaluation")  # axes that change what is forecast
-_TASK_OF_DATA = ("name", "path", "targets", "split", "n_targets")
+_TASK_OF_DATA = ("name", "path", "rows", "targets", "lead", "split", "n_targets")
 _MOST_EXAMPLES = 1000
 
 
@@ -103,12 +104,15 @@ def plan_search(
         raise ConfigError("there is nothing to choose from.", key="execution.search", mend=mend)
     found = [key for key in grids[0] if key in repeated]
     repeats = [dict(zip(found, values, strict=True)) for values in itertools.product(*_lists(grids[0], found))]
-    if execution.pruning != "none" and len(repeats) > 1:
-        mend = "Give seed one value, or set execution.pruning=none."
-        message = "a run cannot be ended early where several seeds of it count."
-        raise ConfigError(message, key="execution.pruning", mend=mend)
     axes = {key: _ordered(axis) for key, axis in axes.items()}
     example = _example(maker, axes, repeats[0])
+    if folds := example.spec.evaluation.folds_to_run:
+        repeats = [{**values, FOLD: fold} for values in repeats for fold in folds]
+        example = _example(maker, axes, repeats[0])
+    if execution.pruning != "none" and len(repeats) > 1:
+        mend = "Give seed one value and leave out the backtest, or set execution.pruning=none."
+        message = "a run cannot be ended early where several seeds or folds of it count."
+        raise ConfigError(message, key="execution.pruning", mend=mend)
     if example.spec.data.split.validation == 0:
         mend = "Give data.split.validation some rows."
         raise ConfigError("a search needs a validation split to choose by.", key="execution.search", mend=mend)

@@ -16,7 +16,9 @@ import numpy as np
 from seqexp.data.scaling import Scaler
 from seqexp.data.transform import Transform
 from seqexp.evaluation.heads import Head
+from seqexp.plugins.loading import load_entry_points
 from seqexp.store.run_dir import MODEL, RECORD
+from seqexp.workflows.user_code import require_code
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,6 +54,8 @@ class Forecaster:
 
         record = json.loads((folder / RECORD).read_text("utf-8"))
         data, spec = record["data"], record["spec"]
+        load_entry_points()
+        require_code(folder, record["environment"])
         self._inputs, self._targets = _scaler(data["feature_scaler"]), _scaler(data["target_scaler"])
         self._transform = Transform(tuple(data.get("transform", ())))
         self._columns = [data["features"].index(name) for name in data["targets"]] if self._transform.steps else []

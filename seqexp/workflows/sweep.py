@@ -13,6 +13,7 @@ from seqexp.spec.execution import ExecutionSpec
 from seqexp.store.sweep_dir import STUDY, own_sweep
 from seqexp.workflows.earlier import SweepOptions
 from seqexp.workflows.executors import make_executor
+from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.plan import Plan, plan_sweep
 from seqexp.workflows.points import LeftOut
 from seqexp.workflows.project import Project
@@ -39,11 +40,13 @@ class SweepResult:
 
     def as_values(self) -> dict[str, object]:
         """Return what ``--json`` prints."""
+        blocks = build_leaderboard((outcome.stored for outcome in self.outcomes), self.select)
         return {
             "status": "FAILED" if self.failed else "FINISHED",
             "name": self.name,
             "runs": [outcome.as_values() for outcome in self.outcomes],
             "skipped": [{"point": point.label, "reason": point.reason} for point in self.skipped],
+            "backtests": [block.folds_as_values() for block in blocks if block.folds],
         }
 
 

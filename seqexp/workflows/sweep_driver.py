@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
+from seqexp.spec.used_code import own_codes
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
 from seqexp.store.sweep_dir import add_point, read_plan
@@ -16,6 +17,7 @@ from seqexp.workflows.checkpoints import checkpoint_place, clear_checkpoint
 from seqexp.workflows.compute import Computed
 from seqexp.workflows.earlier import SweepOptions, find_earlier
 from seqexp.workflows.executors import RunTask
+from seqexp.workflows.kept_data import keep_data
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.live import LiveRun
 from seqexp.workflows.plan import Plan
@@ -64,8 +66,9 @@ class SweepDriver:
         self._points[number] = point
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
+            keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
             place = checkpoint_place(point.spec, self._project.runs, point.run_key, self._request)
-            task = RunTask(point.spec, point.fingerprint, place)
+            task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec), place)
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)
         self._keep(number, found)
@@ -138,7 +141,8 @@ class SweepDriver:
     def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
         point = self._points[number]
         runs, begun = self._project.runs, self._begun[number]
-        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed))
+        rerun_of = point.again.rerun_of
+        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, rerun_of=rerun_of))
         clear_checkpoint(runs, self._stored[number].record)
         self._reporter.ended(number, self._stored[number])
         if computed.status == "FAILED" and self._options.fail_fast and not stopping:

@@ -16,6 +16,7 @@ import numpy as np
 from seqexp.data.dataset import Dataset
 from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
 from seqexp.evaluation.evaluate import SplitScores
+from seqexp.evaluation.own import check_scores, with_own
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.issue import Forecast, Issued, Issuer
 from seqexp.workflows.judge import make_judge
@@ -67,17 +68,20 @@ def train(
         RunFailed: The loss is no longer a number.
     """
     with progress.timed("start"):
-        from seqexp.training.start import start_tensorflow
+        from seqexp.training.start import start_tensorflow, threads_in_use
 
         start_tensorflow(spec.training.cores)
         from seqexp.models.build import build_model
         from seqexp.training.arrays import TrainingArrays
         from seqexp.training.fit import fit_model, set_seed
+        from seqexp.training.hash_weights import hash_weights
         from seqexp.training.optimizers import check_settings
     set_seed(spec.seed)
     with progress.timed("build"):
         built = build_model(spec)
-        check_settings(spec.optimizer, spec.training)
+        check_settings(spec.optimizer, spec.training, targets=spec.data.n_targets)
+        check_scores(spec.evaluation.metrics, steps=spec.output_length, targets=spec.data.n_targets)
+        initial = hash_weights(built.model)
     arrays = TrainingArrays(
         inputs_TF=dataset.inputs_TF,
         targets_TK=dataset.targets_TK,
@@ -112,6 +116,9 @@ def train(
         "epochs": len(progress.history),
         "stopped_early": fit.stopped_early,
         "weights": int(built.model.count_params()),
+        "initial_hash": initial,
+        "final_hash": hash_weights(built.model),
+        "threads": threads_in_use(),
         **fit.engine,
         **(checkpoint.described() if checkpoint is not None else {}),
     }
@@ -126,7 +133,7 @@ def train(
         whole = replace(arrays, train_W=dataset.refit_W, validation_W=arrays.validation_W[:0])
         training = spec.training.model_copy(update={"epochs": fit.best_epoch, "early_stopping": None})
         refit = fit_model(rebuilt.model, whole, training, spec.optimizer, seed=spec.seed, on_epoch=lambda event: None)
-    progress.fit["refit_windows"] = len(dataset.refit_W)
+    progress.fit |= {"refit_windows": len(dataset.refit_W), "final_hash": hash_weights(rebuilt.model)}
     return rebuilt.model, lambda split, starts_W: (refit if split == "test" else fit).forecast(starts_W)
 
 
@@ -140,7 +147,9 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
             if not len(dataset.starts[split]):
                 continue
             issued = issuer.issue(split)
-            progress.scores[split], naive = judge.score(split, issued)
+            scores, naive = judge.score(split, issued)
+            own = spec.evaluation.metrics
+            progress.scores[split] = with_own(scores, own, issued.true_WNK, issued.forecast_WNK, naive)
             if split == "validation":  # there so that runs can be ranked on what they share
                 forecasts |= {f"val_{name}": values for name, values in _arrays(issued, dataset).items()}
                 continue

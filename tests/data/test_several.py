@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqexp.data.dataset import Dataset, prepare_dataset
+from seqexp.data.dataset import Dataset, prepare_dataset, read_data
+from seqexp.data.snapshot import KeptSeries, as_arrays, name_of
 from seqexp.errors import ConfigError, DataError
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.store.snapshots import snapshot_path, write_snapshot
 from seqexp.workflows.issue import Issued
 from seqexp.workflows.judge import history_of, make_judge
 
@@ -138,3 +140,20 @@ def test_a_hole_of_one_series_is_its_own(compose: Compose, tmp_path: Path) -> No
         _prepare(compose, "data.missing=forward_fill")
     dataset = _prepare(compose, "data.missing=drop")
     assert len(dataset.starts["train"]) == sum(round(0.7 * rows) - 9 for rows in SIZES.values()) - 3
+
+
+def test_a_copy_of_several_series_is_the_same_several(compose: Compose, tmp_path: Path) -> None:
+    series = read_data(compose(*WORDS, *LENGTHS, "data.static=size"))
+    write_snapshot(tmp_path, name_of(series), as_arrays(series))
+    told = {
+        "fingerprint": series.fingerprint,
+        "frequency": series.frequency,
+        "season": series.season,
+        "features": list(series.feature_names),
+        "targets": list(series.target_names),
+    }
+    again = KeptSeries.of(snapshot_path(tmp_path, name_of(series)), told).read()
+    assert again.several == series.several
+    np.testing.assert_array_equal(again.features_TF, series.features_TF)
+    assert again.stamps is not None
+    assert again.stamps.equals(series.stamps)

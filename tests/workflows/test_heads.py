@@ -72,6 +72,8 @@ def test_calibration_windows_are_neither_validated_nor_tested_on(tmp_path: Path)
     ("words", "key", "says"),
     [
         (["topology.head=quantile"], "topology.head", "quantiles"),
+        (["topology.head={quantiles: [0.5]}"], "topology.head", "expected point"),
+        (["topology.quantiles=[0.1,0.5,0.9]"], "topology.quantiles", "a point has no quantiles"),
         (["topology.head=quantiles", "training.loss=mae"], "training.loss", "is trained with"),
         (["training.loss=GaussianNLL"], "training.loss", "needs a head"),
         (["topology.head=gaussian", "training.metrics=[mae]"], "training.metrics", "compare one output"),

@@ -217,3 +217,17 @@ def test_a_folder_that_cannot_be_written_to_is_explained_before_anything_is_trai
     project.runs.write_text("a file where a folder should be")
     with pytest.raises(SeqexpError, match="cannot be written"):
         _run(project, reporter=_Interrupt())
+
+
+def test_a_record_names_weights_columns_and_code(finished: tuple[Project, RunOutcome]) -> None:
+    from seqexp.models.saved import load_model
+    from seqexp.store.environment import code_state
+    from seqexp.training.hash_weights import hash_weights
+
+    record = finished[1].stored.record
+    assert record.fit["initial_hash"] != record.fit["final_hash"]
+    assert record.fit["final_hash"] == hash_weights(load_model(finished[1].stored.path / "model.keras"))
+    assert record.fit["threads"] is None or record.fit["threads"] >= 1
+    assert set(record.data["columns"]) == {"value"}
+    assert record.environment["code"] == code_state()
+    assert record.rerun_of == ""

@@ -1,0 +1,154 @@
+"""The verb that repeats what was recorded: rerun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from seqexp.cli.options import ConfigDir, Json, Workspace
+from seqexp.cli.signals import Stopped
+from seqexp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seqexp.workflows.project import Project
+
+TOLERANCE = 1e-4
+
+
+class Data(StrEnum):
+    """What ``--data`` takes."""
+
+    auto = "auto"
+    current = "current"
+    snapshot = "snapshot"
+
+
+def rerun(
+    run: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            help="A run key or the beginning of one, an MLflow run id, or a run directory.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="What is to be another.", metavar="[KEY=VALUE]...", show_default=False),
+    ] = None,
+    sweep: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--sweep",
+            help="In place of RUN: every finished run of a sweep, by its key or its name.",
+            metavar="SWEEP",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Data,
+        typer.Option(
+            "--data",
+            help="auto: today's data, or the copy beside the runs where they have changed; current: today's in any "
+            "case; snapshot: the copy in any case.",
+        ),
+    ] = Data.auto,
+    tolerance: Annotated[
+        float,
+        typer.Option("--tolerance", help="By how much figures may differ, relative to their size.", min=0.0, max=1.0),
+    ] = TOLERANCE,
+    json: Json = False,
+    workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Run again what was recorded, and say whether it came out the same, and if not, what has changed.
+
+    The exit code is 0 where it is reproduced, bitwise or within the tolerance, and 1 where it drifted. Overrides make
+    it another run: what they change is named beside the figures.
+
+    [bold]Examples:[/]  seqexp rerun 108749  |  seqexp rerun 108749 training.epochs=50  |  seqexp rerun --sweep lookback
+    """
+    from seqexp.workflows.project import open_project
+
+    project = open_project(workspace, config_dir)
+    if sweep is not None:
+        if run is not None and "=" not in run:
+            message = f"a run ({run}) and a sweep ({sweep}) are asked for."
+            raise ConfigError(message, key="--sweep", mend="Name one of the two.")
+        words = [*([run] if run else []), *(overrides or [])]
+        _rerun_sweep(project, sweep, words, data, tolerance, json=json)
+        return
+    if run is None:
+        raise ConfigError("rerun needs a run, or a sweep.", mend="seqexp list runs shows what there is.")
+    _rerun_one(project, run, overrides or [], data, tolerance, json=json)
+
+
+def _rerun_one(
+    project: Project, run: str, overrides: Sequence[str], data: Data, tolerance: float, *, json: bool
+) -> None:
+    from seqexp.cli.bar import BarReporter
+    from seqexp.cli.reports import print_warnings
+    from seqexp.cli.screen import print_json
+    from seqexp.cli.verdicts import print_rerun
+    from seqexp.workflows.recorded_data import DataChoice
+    from seqexp.workflows.requests import RunOutcome
+    from seqexp.workflows.rerun import rerun as repeat
+
+    interrupted: list[RunOutcome] = []
+    try:
+        done = repeat(
+            project,
+            run,
+            overrides,
+            data=DataChoice(data),
+            tolerance=tolerance,
+            reporter=BarReporter(),
+            on_killed=interrupted.append,
+        )
+    except Stopped as stopped:
+        stopped.told = interrupted[0].as_values() if interrupted else {}
+        raise
+    print_warnings([done.outcome])
+    if json:
+        print_json(done.as_values())
+    else:
+        print_rerun(done)
+    if not done.verdict.is_reproduced:
+        raise typer.Exit(1)
+
+
+def _rerun_sweep(
+    project: Project, sweep: str, overrides: Sequence[str], data: Data, tolerance: float, *, json: bool
+) -> None:
+    from seqexp.cli.bar import BarReporter
+    from seqexp.cli.reports import print_warnings
+    from seqexp.cli.screen import print_json, progress
+    from seqexp.cli.verdicts import print_rerun_sweep
+    from seqexp.workflows.recorded_data import DataChoice
+    from seqexp.workflows.rerun_sweep import RerunSweepResult, rerun_sweep
+
+    result = RerunSweepResult()
+    try:
+        rerun_sweep(
+            project,
+            sweep,
+            overrides,
+            data=DataChoice(data),
+            tolerance=tolerance,
+            reporter=BarReporter(),
+            result=result,
+        )
+    except Stopped as stopped:
+        stopped.told = result.as_values()
+        progress().print(f"So far: {result.total or 'no run was done'}.")
+        raise
+    print_warnings(result.sweep.outcomes)
+    if json:
+        print_json(result.as_values())
+    else:
+        print_rerun_sweep(result)
+    if not result.is_reproduced:
+        raise typer.Exit(1)

@@ -1,0 +1,192 @@
+"""The part of a script that builds the model: Lambda functions, then the layers line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seqexp.spec.catalogue import arguments_of, canonical_name
+from seqexp.spec.parts import Part, split_part
+from seqexp.spec.topology import READS_AHEAD
+from seqexp.workflows.explain.code import Code, Group, call, comment, listed, mapped, statement, text, tupled, value
+from seqexp.workflows.explain.notes import RECURRENT, note_of
+from seqexp.workflows.explain.scope import Subject
+
+_MODULES = {
+    "layer": ("layers", "layers"),
+    "cell": ("layers", "layers"),
+    "initializer": ("initializers", "keras.initializers"),
+    "regularizer": ("regularizers", "keras.regularizers"),
+    "constraint": ("constraints", "keras.constraints"),
+}
+#: The argument that everybody writes without its name.
+_FIRST = {"Activation": "activation", "Bidirectional": "layer", "Dense": "units", "Dropout": "rate", "GRU": "units"}
+_FIRST |= {"LSTM": "units", "Lambda": "function", "RepeatVector": "n", "Reshape": "target_shape", "SimpleRNN": "units"}
+_FIRST |= {"TimeDistributed": "layer", "ZeroPadding1D": "padding"}
+_LIST_OF_TWO = ("Attention", "AdditiveAttention")
+_TWO_ARGUMENTS = ("MultiHeadAttention", "GroupQueryAttention")
+#: They make further layers when they are built, and so draw from the seed between one layer and the next.
+_FUNCTIONAL = (*_LIST_OF_TWO, *_TWO_ARGUMENTS, "SpectralNormalization")
+
+_FUNCTIONS = {
+    "last_steps": '''def last_steps(x, n):
+    """Keep the last n steps: (batch, steps, features) to (batch, n, features)."""
+    return x[:, x.shape[1] - n :, :]''',
+    "first_steps": '''def first_steps(x, n):
+    """Keep the first n steps: (batch, steps, features) to (batch, n, features)."""
+    return x[:, :n, :]''',
+    "take_step": '''def take_step(x, step):
+    """Take one step, negative ones counted from the end: (batch, steps, features) to (batch, features)."""
+    return x[:, step, :]''',
+    "reverse_time": '''def reverse_time(x):
+    """Turn the order of the steps round: (batch, steps, features) as before."""
+    return keras.ops.flip(x, axis=1)''',
+    "difference": '''def difference(x, lag=1):
+    """Subtract the value lag steps before: (batch, steps, features) to (batch, steps - lag, features)."""
+    return x[:, lag:, :] - x[:, :-lag, :]''',
+    "cumulative_sum": '''def cumulative_sum(x):
+    """Sum up along time: (batch, steps, features) as before."""
+    return keras.ops.cumsum(x, axis=1)''',
+    "mean_over_time": '''def mean_over_time(x):
+    """Average the steps: (batch, steps, features) to (batch, features)."""
+    return keras.ops.mean(x, axis=1)''',
+    "add_time_axis": '''def add_time_axis(x):
+    """Make a sequence of one step: (batch, features) to (batch, 1, features)."""
+    return keras.ops.expand_dims(x, axis=1)''',
+}
+
+
+def units_constant(subject: Subject) -> str:
+    """Return the line that names the topology's parameter ``units``, where its layers have so many."""
+    units = subject.spec.topology.params.get("units")
+    return f"UNITS = {units}" if any(_has_units(subject, step.part) for step in subject.chain) else ""
+
+
+def model_blocks(subject: Subject) -> Iterator[str]:
+    """Yield the functions that a Lambda calls, and the model."""
+    for name in dict.fromkeys(_called(step.part.args) for step in subject.chain):
+        if name:
+            yield _FUNCTIONS[name]
+    if subject.reads_ahead or any(
+        name in _FUNCTIONAL for step in subject.chain for name in _names(step.part.name, step.part.args)
+    ):
+        yield _functional(subject)
+    else:
+        yield _sequential(subject)
+
+
+def _sequential(subject: Subject) -> str:
+    lines = ["model = keras.Sequential(", "    [", "        keras.Input((TIMESTEPS, len(FEATURES))),"]
+    for position, step in enumerate(subject.chain):
+        lines.append(comment(note_of(subject, position), indent=8))
+        lines.append(statement("", _layer(subject, step.part), indent=8, after=","))
+    return "\n".join([*lines, "    ],", f"    name={text(subject.spec.topology.name)},", ")", "model.summary()"])
+
+
+def _functional(subject: Subject) -> str:
+    lines = ["past = keras.Input((TIMESTEPS, len(FEATURES)))"]
+    if subject.reads_ahead:
+        lines.append("known = keras.Input((OUTPUT_LENGTH, len(KNOWN_AHEAD)))")
+    given = "past"
+    for position, step in enumerate(subject.chain):
+        lines.append(comment(note_of(subject, position)))
+        if step.part.name == READS_AHEAD:
+            known = "known" if len(step.before) > 1 else "layers.Flatten()(known)"
+            lines.append(f"x = layers.Concatenate()([{given}, {known}])")
+            given = "x"
+            continue
+        read = given
+        if step.part.name in _TWO_ARGUMENTS:
+            read = f"{given}, {given}"
+        elif step.part.name in _LIST_OF_TWO:
+            read = f"[{given}, {given}]"
+        made = _layer(subject, step.part)
+        lines.append(statement("x = ", Group(made.head, made.items, f"{made.tail}({read})")))
+        given = "x"
+    inputs = "[past, known]" if subject.reads_ahead else "past"
+    lines.append(f"model = keras.Model({inputs}, x, name={text(subject.spec.topology.name)})")
+    return "\n".join([*lines, "model.summary()"])
+
+
+def _layer(subject: Subject, part: Part) -> Group:
+    """Return the call that makes a layer; lengths and widths that follow from the experiment stand by their names."""
+    args = {key: _named(subject, part, key) for key in part.args}
+    return _made("layer", part.name, part.args, args)
+
+
+def _made(kind: str, name: str, args: Mapping[str, Any], named: Mapping[str, Code | None] | None = None) -> Group:
+    """Return the call of a part. Its arguments keep their order: it is the order in which seeds are drawn."""
+    section, module = _MODULES[kind]
+    known = arguments_of(section, name) or {}
+    written = {
+        key: (named or {}).get(key) or _argument(known[key]["kind"], given)
+        for key, given in args.items()
+        if not (key == "arguments" and not given)
+    }
+    if name == "Lambda" and "function" in written:  # the function first, whatever the order in YAML
+        written = {"function": written["function"], **written}
+    first = _FIRST.get(name)
+    if written and next(iter(written)) == first:
+        return call(f"{module}.{canonical_name(section, name)}", written.pop(first), **written)
+    return call(f"{module}.{canonical_name(section, name)}", **written)
+
+
+def _argument(kind: str, given: Any) -> Code:
+    if kind == "cells":
+        return listed(_argument("cell", cell) for cell in given)
+    if kind in _MODULES and given is not None:
+        name, args = split_part(given) or ("", {})
+        return _made(kind, name, args)
+    if kind == "function":
+        return str(given)
+    if kind == "arguments":
+        return mapped({key: value(item) for key, item in given.items()})
+    return value(given)
+
+
+def _named(subject: Subject, part: Part, key: str) -> Code | None:
+    """Return the name of a constant that an argument is, where it cannot be but by chance another number."""
+    given, spec = part.args[key], subject.spec
+    length, targets = spec.output_length, spec.data.n_targets
+    if part.name == "RepeatVector" and given == length:
+        return "OUTPUT_LENGTH"
+    if part.name == "Lambda" and key == "arguments" and given == {"n": length}:
+        return mapped({"n": "OUTPUT_LENGTH"})
+    if part.name == "ZeroPadding1D" and isinstance(given, (list, tuple)) and length in given:
+        return tupled("OUTPUT_LENGTH" if size == length else str(size) for size in given)
+    if part.name == "Reshape" and list(given) == [length, targets]:
+        return tupled(["OUTPUT_LENGTH", "len(TARGETS)"])
+    if part.name == "Reshape" and list(given) == [spec.data.n_features]:
+        return tupled(["len(FEATURES)"])
+    if key == "units" and _has_units(subject, part):
+        return "UNITS"
+    if part.name == "Dense" and key == "units" and part is _last_dense(subject):
+        return {targets: "len(TARGETS)", length * targets: "OUTPUT_LENGTH * len(TARGETS)"}.get(given)
+    if part.name == "TimeDistributed" and key == "layer" and part is _last_dense(subject):
+        name, args = split_part(given) or ("", {})
+        return _made("layer", name, args, {"units": "len(TARGETS)"} if args.get("units") == targets else {})
+    return None
+
+
+def _last_dense(subject: Subject) -> Part | None:
+    dense = [step.part for step in subject.chain if "Dense" in _names(step.part.name, step.part.args)]
+    return dense[-1] if dense else None
+
+
+def _has_units(subject: Subject, part: Part) -> bool:
+    units = subject.spec.topology.params.get("units")
+    return units is not None and part.name in RECURRENT and part.args.get("units") == units
+
+
+def _called(args: Mapping[str, Any]) -> str:
+    """Return the name of the function that a layer calls, or that the layer it wraps calls."""
+    if "function" in args:
+        return str(args["function"])
+    inner = split_part(args.get("layer"))
+    return _called(inner[1]) if inner else ""
+
+
+def _names(name: str, args: Mapping[str, Any]) -> list[str]:
+    """Return the names of a layer and of those inside it."""
+    inner = split_part(args.get("layer"))
+    return [name, *(_names(*inner) if inner else [])]

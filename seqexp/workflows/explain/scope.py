@@ -1,0 +1,140 @@
+"""What is explained: an experiment, its data and what its layers do to shapes; and what no script is written for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqexp.data.dataset import Dataset
+from seqexp.errors import ConfigError, Problem
+from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.parts import Part, split_part
+from seqexp.spec.shapes import Shape
+from seqexp.spec.topology import READS_AHEAD
+from seqexp.spec.weights import follow_layers
+from seqexp.workflows.check import check_layers
+
+_MEND = "Leave it out, or take what is explained without it as a start."
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer in its place: the shape of one window before and after it, and its weights."""
+
+    part: Part
+    before: Shape
+    after: Shape
+    weights: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An experiment that is to be explained.
+
+    Attributes:
+        spec: The experiment.
+        dataset: Its data, as a run would read them.
+        chain: Its layers; one that has nothing to read is left out, as it is when the model is built.
+    """
+
+    spec: ExperimentSpec
+    dataset: Dataset
+    chain: tuple[Step, ...]
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are windows to validate on."""
+        return len(self.dataset.starts["validation"]) > 0
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether targets were filled: such steps are neither trained on nor scored."""
+        return self.dataset.weights_T is not None
+
+    @property
+    def has_whole_truth(self) -> bool:
+        """Whether every target was observed, so that the script need not keep apart those that were."""
+        return not (self.is_filled or self.has_holes)
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether steps are left without a value, and windows that touch one are left out."""
+        is_whole = self.dataset.series.observed_T.all() and np.isfinite(self.dataset.inputs_TF).all()
+        return self.spec.data.missing == "drop" and not is_whole
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether the model has a second input, what is known of the steps of the forecast."""
+        return bool(self.spec.known_ahead)
+
+    @property
+    def draws_in_training(self) -> bool:
+        """Whether a layer draws random numbers while it is trained."""
+        return any(_draws(step.part.name, step.part.args) for step in self.chain)
+
+    @property
+    def gives_steps(self) -> bool:
+        """Whether the output has an axis of steps; one step may be given without."""
+        return len(self.chain[-1].after) == 2
+
+
+def follow_chain(spec: ExperimentSpec) -> tuple[Step, ...]:
+    """Follow the shapes through the layers; TensorFlow is asked where a layer is not known, or something is wrong.
+
+    Raises:
+        ModelError: Keras refuses a layer, or the output has not the shape that the experiment needs.
+    """
+    layers = [part for part in spec.topology.layers if part.name != READS_AHEAD or spec.known_ahead]
+    start = (spec.timesteps, spec.data.n_features)
+    try:
+        found = follow_layers(layers, start, (spec.output_length, len(spec.known_ahead)))
+    except ConfigError:
+        found = []
+    if not found or not _is_output(spec, found[-1][1]):
+        rows = check_layers(spec)[1:]  # it raises, and explains, if the shape is wrong
+        found = [(row.weights, tuple(int(size or 0) for size in row.output_shape[1:])) for row in rows]
+    shapes = [start, *(shape for _, shape in found)]
+    return tuple(
+        Step(part, before, after, weights)
+        for part, before, after, (weights, _) in zip(layers, shapes, shapes[1:], found, strict=False)
+    )
+
+
+def _is_output(spec: ExperimentSpec, shape: Shape) -> bool:
+    width = spec.data.n_targets * spec.topology.outputs_per_target
+    return shape == (spec.output_length, width) or (spec.output_length == 1 and shape == (width,))
+
+
+def _draws(name: str, args: Mapping[str, Any]) -> bool:
+    if "Dropout" in name or name == "GaussianNoise" or args.get("dropout") or args.get("recurrent_dropout"):
+        return True
+    inner = split_part(args.get("layer")) or split_part(args.get("cell"))
+    return inner is not None and _draws(*inner)
+
+
+def refuse_unwritten(spec: ExperimentSpec) -> None:
+    """Refuse what the script would leave out: it reaches the figures of the run, or it is not written.
+
+    Raises:
+        ConfigError: With one problem for each key that no code is written for.
+    """
+    problems = [
+        Problem(f"explain does not write {what} yet.", key, f"{_MEND} --markdown explains the layers alone.")
+        for key, what in _unwritten(spec)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
+    if spec.data.transform:
+        yield "data.transform", "data.transform"
+    if any(word.startswith("holiday") for word in spec.data.calendar):
+        yield "data.calendar", "holidays in data.calendar"
+    if spec.topology.head != "point":
+        yield "topology.head", "topology.head"
+    if spec.evaluation.conformal is not None:
+        yield "evaluation.conformal", "evaluation.conformal"

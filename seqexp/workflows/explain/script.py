@@ -1,0 +1,109 @@
+"""A stand-alone Keras script that does what a run does, as a person would have written it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+
+from seqexp.workflows.explain.code import WIDTH, stacked
+from seqexp.workflows.explain.diagram import draw
+from seqexp.workflows.explain.fitting import fitting_blocks
+from seqexp.workflows.explain.layers import model_blocks, units_constant
+from seqexp.workflows.explain.reading import column_constants, data_constant, reading_blocks
+from seqexp.workflows.explain.scope import Subject, refuse_unwritten
+from seqexp.workflows.explain.scoring import scoring_blocks
+from seqexp.workflows.explain.windows import offset_constant, scaling_block, split_block, window_blocks
+from seqexp.workflows.explain.words import in_words
+
+# What a script may need: how its use looks in the code, and the import; in the order in which ruff sorts them.
+_STANDARD = (
+    (r"\bitertools\.", "import itertools"),
+    (r"\bjson\.", "import json"),
+    (r"\bmath\.", "import math"),
+    (r"\bPath\(", "from pathlib import Path"),
+)
+_INSTALLED = (
+    (r"\bkeras\.", "import keras"),
+    (r"\bnp\.", "import numpy as np"),
+    (r"\bpd\.", "import pandas as pd"),
+    (r"\btf\.", "import tensorflow as tf"),
+    (r"(?<![\w.])layers\.", "from keras import layers"),
+)
+_THREADS = """\
+# One thread adds up in one order: the figures are the same every time.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)"""
+
+
+def write_script(subject: Subject) -> str:
+    """Return the script of an experiment.
+
+    Raises:
+        ConfigError: The experiment has something that no code is written for; the keys are named.
+    """
+    refuse_unwritten(subject.spec)
+    body = _joined(list(_blocks(subject)))
+    imports = "\n\n".join(
+        "\n".join(line for pattern, line in group if re.search(pattern, body)) for group in (_STANDARD, _INSTALLED)
+    )
+    script = f"{_docstring(subject)}\n\n{imports}\n\n{body}\n"
+    return "\n".join(line if len(line) <= WIDTH else f"{line}  # noqa: E501" for line in script.split("\n"))
+
+
+def _blocks(subject: Subject) -> Iterator[str]:
+    spec = subject.spec
+    yield stacked(
+        [
+            data_constant(spec.data),
+            column_constants(subject),
+            f"TIMESTEPS = {spec.timesteps}  # T, how many steps the model reads",
+            f"OUTPUT_LENGTH = {spec.output_length}  # N, how many steps it gives",
+            offset_constant(subject),
+            units_constant(subject),
+            f"EPOCHS = {spec.training.epochs}",
+            f"BATCH_SIZE = {spec.training.batch_size}",
+            f"SEED = {spec.seed}",
+        ]
+    )
+    yield _heading("The data")
+    yield from reading_blocks(subject)
+    yield split_block(subject)
+    yield scaling_block(subject)
+    yield from window_blocks(subject)
+    yield _heading("The model")
+    yield _THREADS
+    yield "keras.utils.set_random_seed(SEED)  # of the first weights, and of dropout where there is any"
+    yield from model_blocks(subject)
+    yield _heading("The fit")
+    yield from fitting_blocks(subject)
+    yield _heading("The errors, in the units of the data")
+    yield from scoring_blocks(subject)
+
+
+def _heading(words: str) -> str:
+    return f"# {'-' * 8} {words}"
+
+
+def _joined(blocks: list[str]) -> str:
+    """Join blocks with one empty line, with two around functions, as is usual."""
+    joined = blocks[0]
+    for before, block in pairwise(blocks):
+        wide = _is_function(before) or _is_function(block) or block.startswith("# ----")
+        joined += ("\n\n\n" if wide else "\n\n") + block
+    return joined
+
+
+def _is_function(block: str) -> bool:
+    return block.startswith("def ")
+
+
+def _docstring(subject: Subject) -> str:
+    spec = subject.spec
+    steps = f"{spec.timesteps} step{'s' * (spec.timesteps > 1)} in, {spec.output_length} out"
+    title = f"{spec.topology.name}: {steps}, in plain Keras."
+    words = textwrap.fill(in_words(subject), WIDTH, break_long_words=False)
+    made = "Written by `seqexp explain`. It needs numpy, pandas and tensorflow, and no seqexp."
+    content = "\n\n".join([title, words, textwrap.indent(draw(subject), "    "), made])
+    return f'"""{content}\n"""'.replace("\\", "\\\\")

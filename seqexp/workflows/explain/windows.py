@@ -1,0 +1,165 @@
+"""The part of a script that splits, scales and cuts windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seqexp.spec.settings import OriginsSpec
+from seqexp.workflows.explain.code import comment, stacked
+from seqexp.workflows.explain.scope import Subject
+
+_STATISTICS = {
+    "standard": ("{rows}.mean()", "{rows}.std(ddof=0)"),
+    "minmax": ("{rows}.min()", "{rows}.max() - {rows}.min()"),
+    "robust": ("{rows}.median()", "{rows}.quantile(0.75) - {rows}.quantile(0.25)"),
+}
+_SCALED_WITH = {
+    "standard": "the mean and the standard deviation",
+    "minmax": "the lowest and the highest value",
+    "robust": "the median and the distance between the quartiles",
+}
+_STARTS = '''def window_starts(rows):
+    """Return the first input step of every window whose targets all lie in these rows.
+
+    Its input may reach back before them, never past its targets.
+    """
+    first = max(rows.start - OFFSET, 0)
+    last = rows.stop - OUTPUT_LENGTH - OFFSET
+    return np.arange(first, last + 1)'''
+_CUT = '''def cut(values, starts, length):
+    """Cut windows out of a series: (windows, length, columns)."""
+    return values[starts[:, None] + np.arange(length)]'''
+
+
+def split_block(subject: Subject) -> str:
+    """Return the rows of each split, as numbers."""
+    bounds, split = subject.dataset.bounds, subject.spec.data.split
+    shares = [split.train, split.validation, split.test]
+    kind = {float: "shares", int: "numbers of rows", str: "last dates"}[type(split.train)]
+    words = f"{', '.join(map(str, shares[:2]))} and {shares[2]} ({kind}) of {len(subject.dataset.series):,} rows"
+    names = ["train", "validation", "test"] if subject.has_validation else ["train", "test"]
+    left = ", ".join(f"{name}_rows" for name in names)
+    right = ", ".join(f"slice({start}, {stop})" for start, stop in map(bounds.of, names))
+    return stacked([comment(f"Split in time, before anything is fitted: {words}."), f"{left} = {right}"])
+
+
+def scaling_block(subject: Subject) -> str:
+    """Return the code from ``series`` to ``inputs`` and ``targets``, scaled, and ``truth``."""
+    return stacked(list(_scaling_lines(subject)))
+
+
+def _scaling_lines(subject: Subject) -> Iterator[str]:
+    kind = subject.spec.data.scaler
+    if kind == "none":
+        yield comment("Nothing is scaled (data.scaler=none).")
+        yield 'inputs = series[FEATURES].to_numpy("float32")'
+        yield 'targets = series[TARGETS].to_numpy("float32")'
+    else:
+        told = f"Scaled with {_SCALED_WITH[kind]} of the training rows alone: of the future, nothing is known yet."
+        yield comment(told)
+        if not subject.has_whole_truth:
+            yield from _statistics(subject, "", "series[FEATURES].iloc[train_rows]")
+            yield comment("For the targets only what was observed counts.")
+            yield from _statistics(subject, "target_", "truth.iloc[train_rows]")
+            yield 'inputs = ((series[FEATURES] - center) / scale).to_numpy("float32")'
+            yield 'targets = ((series[TARGETS] - target_center) / target_scale).to_numpy("float32")'
+        else:
+            yield from _statistics(subject, "", "series.iloc[train_rows]")
+            yield 'scaled = ((series - center) / scale).astype("float32")'
+            yield "inputs, targets = scaled[FEATURES].to_numpy(), scaled[TARGETS].to_numpy()"
+    if subject.reads_ahead:
+        yield comment("The columns that the model also reads at the steps that it forecasts.")
+        yield "ahead = inputs[:, [FEATURES.index(name) for name in KNOWN_AHEAD]]"
+    if subject.is_filled:
+        yield comment("A step with a filled target weighs nothing.")
+        yield 'weights = truth.notna().all(axis=1).to_numpy("float32")'
+    if not subject.has_whole_truth:
+        yield "last_known = truth.ffill().to_numpy()  # at each step the last value observed up to it"
+        yield "truth = truth.to_numpy()"
+    else:
+        yield "truth = series[TARGETS].to_numpy()"
+
+
+def _statistics(subject: Subject, prefix: str, rows: str) -> Iterator[str]:
+    center, scale = (pattern.format(rows="rows") for pattern in _STATISTICS[subject.spec.data.scaler])
+    yield f"rows = {rows}"
+    yield f"{prefix}center, {prefix}scale = {center}, {scale}"
+    scalers = (subject.dataset.feature_scaler, subject.dataset.target_scaler)
+    if any((scaler.scale_F == 1.0).any() for scaler in scalers):
+        yield comment("A column that never changes is only centred.")
+        yield f"{prefix}scale = {prefix}scale.where({prefix}scale > 1e-12 * {prefix}center.abs(), 1.0)"
+
+
+def window_blocks(subject: Subject) -> Iterator[str]:
+    """Yield the code that finds the first steps of windows, and the functions that cut them."""
+    yield _STARTS
+    yield _CUT
+    yield stacked(list(_start_lines(subject)))
+    yield _batch_function(subject)
+
+
+def _start_lines(subject: Subject) -> Iterator[str]:
+    spec = subject.spec
+    names = ["train", "validation", "test"] if subject.has_validation else ["train", "test"]
+    if spec.training.stride > 1:
+        yield comment(f"Training windows start every {spec.training.stride} steps.")
+    stride = f"[::{spec.training.stride}]" if spec.training.stride > 1 else ""
+    yield f"train = window_starts(train_rows){stride}"
+    for name in names[1:]:
+        yield f"{name} = window_starts({name}_rows)"
+    yield from _origin_lines(spec.evaluation.origins, names[1:])
+    if subject.has_holes:
+        yield comment("Windows that touch a hole are left out.")
+        yield "input_holes, target_holes = np.isnan(inputs).any(axis=1), np.isnan(targets).any(axis=1)"
+        if subject.reads_ahead:
+            yield "target_holes |= np.isnan(ahead).any(axis=1)"
+        for name in names:
+            yield f"{name} = {name}[~cut(input_holes, {name}, TIMESTEPS).any(axis=1)]"
+            yield f"{name} = {name}[~cut(target_holes, {name} + OFFSET, OUTPUT_LENGTH).any(axis=1)]"
+
+
+def _origin_lines(origins: OriginsSpec, names: list[str]) -> Iterator[str]:
+    if origins.at is not None:
+        hours, minutes = (int(part) for part in origins.at.split(":"))
+        yield comment(f"Forecasts are issued at {origins.at}: that is the time of the last step that is read.")
+        yield f"is_origin = np.asarray((series.index.hour == {hours}) & (series.index.minute == {minutes}))"
+        for name in names:
+            yield f"{name} = {name}[is_origin[{name} + TIMESTEPS - 1]]"
+    if origins.every > 1:
+        yield comment(f"A forecast every {origins.every} steps.")
+        for name in names:
+            if origins.at is None:
+                yield f"{name} = {name}[::{origins.every}]"
+            else:
+                yield f"{name} = {name}[({name} - {name}[0]) % {origins.every} == 0]"
+
+
+def _batch_function(subject: Subject) -> str:
+    weighted = subject.is_filled
+    what = "inputs, targets and weights" if weighted else "inputs and targets"
+    lines = ["def windows(starts):", f'    """Return the {what} of the windows that begin at these steps."""']
+    if subject.reads_ahead:
+        lines.append("    x = cut(inputs, starts, TIMESTEPS), cut(ahead, starts + OFFSET, OUTPUT_LENGTH)")
+        lines.append("    y = cut(targets, starts + OFFSET, OUTPUT_LENGTH)")
+    else:
+        lines.append("    x, y = cut(inputs, starts, TIMESTEPS), cut(targets, starts + OFFSET, OUTPUT_LENGTH)")
+    if weighted:
+        lines.append("    w = cut(weights, starts + OFFSET, OUTPUT_LENGTH)")
+    if not subject.gives_steps:
+        lines.append("    # One step is given, without an axis of steps: (windows, columns).")
+        lines.append(f"    return x, y[:, 0]{', w[:, 0]' if weighted else ''}")
+    else:
+        lines.append(f"    return x, y{', w' if weighted else ''}")
+    return "\n".join(lines)
+
+
+def offset_constant(subject: Subject) -> str:
+    """Return the line that says where the first target lies."""
+    alignment, lead = subject.spec.topology.contract.alignment, subject.spec.data.lead
+    if alignment == "next":
+        return "OFFSET = TIMESTEPS - OUTPUT_LENGTH + 1  # each of the last N inputs is answered with the step after it"
+    if alignment == "same":
+        return "OFFSET = TIMESTEPS - OUTPUT_LENGTH  # the targets are labels of the last N input steps themselves"
+    if lead:
+        return f"OFFSET = TIMESTEPS + {lead}  # steps from the first input to the first target, {lead} between them"
+    return "OFFSET = TIMESTEPS  # steps from the first input to the first target: it follows the last input"
