@@ -15,8 +15,9 @@ from seqexp.errors import ConfigError, suggest
 from seqexp.plugins.table import known
 from seqexp.spec.base import Frozen
 from seqexp.spec.catalogue import NOUNS, OWN_KINDS, arguments_of, known_names, load_catalogue
-from seqexp.spec.data import SCALERS, SOURCES
+from seqexp.spec.data import SCALERS
 from seqexp.spec.own_code import BASELINES
+from seqexp.spec.sources import SOURCES
 from seqexp.workflows.project import Project
 
 _WITH_CODE = ("layers", "functions", "losses", "metrics", "sources", "scalers", "baselines")

@@ -17,9 +17,9 @@ from seqexp.compose.tree import get_value, leaves, set_value
 from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import Contract
-from seqexp.spec.data import TOKEN_LOSS, TOKENS, lengths_of_task
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import split_part
+from seqexp.spec.sources import TOKEN_LOSS, TOKENS, lengths_of_task
 from seqexp.spec.topology import DEFAULT_QUANTILES, RESERVED, fitting_loss, outputs_per_target
 from seqexp.spec.validate import validate, validate_as
 

@@ -16,7 +16,8 @@ from seqexp.data.series import Series, feature_names
 from seqexp.data.splits import SPLITS, Bounds, split_bounds
 from seqexp.data.windows import WindowShape
 from seqexp.errors import DataError
-from seqexp.spec.data import AddingSource, AdditionSource, CopyMemorySource, DataSpec, WindowsSource
+from seqexp.spec.data import DataSpec
+from seqexp.spec.sources import AddingSource, AdditionSource, CopyMemorySource, WindowsSource
 
 Array = np.ndarray[Any, np.dtype[Any]]
 CHARACTERS = "0123456789+ "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqexp.errors import DataError
 from seqexp.plugins.table import OwnPart, find
-from seqexp.spec.data import OwnSource
+from seqexp.spec.sources import OwnSource
 
 _KEY = "data.source"
 

@@ -18,7 +18,8 @@ import pyarrow.parquet
 from seqexp.data.own_source import find_source, read_own_source
 from seqexp.errors import DataError
 from seqexp.fingerprint import hash_values
-from seqexp.spec.data import DatasetSource, DataSpec, OwnSource, ReadSpec, SineSource
+from seqexp.spec.data import DataSpec, ReadSpec
+from seqexp.spec.sources import DatasetSource, OwnSource, SineSource
 
 CSV, PARQUET = (".csv", ".txt", ".tsv"), (".parquet", ".pq")
 _MOST_KEPT = 200_000_000  # bytes of tables that are held for the runs to come

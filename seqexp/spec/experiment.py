@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 
 from seqexp.errors import Problem
 from seqexp.spec.base import Frozen, Steps
-from seqexp.spec.data import TOKEN_LOSS, DataSpec
+from seqexp.spec.data import DataSpec
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.spec.parts import PartErrors, shown
 from seqexp.spec.settings import EvaluationSpec, OptimizerSpec, TrackingSpec, TrainingSpec
+from seqexp.spec.sources import TOKEN_LOSS
 from seqexp.spec.topology import HEAD_LOSSES, READS_AHEAD, TopologySpec, fitting_loss
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=100)]

@@ -16,7 +16,8 @@ from seqexp.errors import PluginError
 from seqexp.plugins.signature import arguments_of_signature, count_positional, takes_any_keyword
 from seqexp.plugins.table import enter, find
 from seqexp.spec.catalogue import arguments_of
-from seqexp.spec.data import SCALERS, SOURCES
+from seqexp.spec.data import SCALERS
+from seqexp.spec.sources import SOURCES
 
 Entry = TypeVar("Entry", bound=Callable[..., Any])
 _OF_KERAS = ("dtype", "name", "trainable", "activity_regularizer", "autocast")

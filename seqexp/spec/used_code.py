@@ -9,9 +9,9 @@ from seqexp.errors import PluginError
 from seqexp.plugins.code import Code
 from seqexp.plugins.table import OwnPart, find
 from seqexp.spec.catalogue import OWN_KINDS
-from seqexp.spec.data import OwnSource
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import Part, parts_within
+from seqexp.spec.sources import OwnSource
 
 
 def own_parts(spec: ExperimentSpec) -> list[OwnPart]:

@@ -17,7 +17,7 @@ from seqexp.compose.tree import leaves
 from seqexp.errors import StoreError
 from seqexp.evaluation.significance import diebold_mariano, holm, interval_of_mean
 from seqexp.evaluation.tokens import wrong_tokens
-from seqexp.spec.data import TOKENS
+from seqexp.spec.sources import TOKENS
 from seqexp.store.run_dir import FORECASTS, StoredRun, find_last, find_run, list_runs, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.choose import choose_runs

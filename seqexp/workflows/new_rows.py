@@ -20,8 +20,9 @@ from seqexp.data.stamps import find_frequency, read_stamps
 from seqexp.data.table import read_table, source_label
 from seqexp.errors import DataError, suggest
 from seqexp.spec.calendar import calendar_columns
-from seqexp.spec.data import DataSpec, TableSource
+from seqexp.spec.data import DataSpec
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.sources import TableSource
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Table = Path | pd.DataFrame

@@ -15,8 +15,9 @@ from seqexp.compose.origin import Setting
 from seqexp.compose.overrides import Request, read_overrides
 from seqexp.compose.workspace import find_workspace, workspace_plugins, workspace_settings
 from seqexp.errors import ConfigError, Problem
-from seqexp.spec.data import DataSpec, WindowsSource
+from seqexp.spec.data import DataSpec
 from seqexp.spec.execution import ExecutionSpec
+from seqexp.spec.sources import WindowsSource
 from seqexp.spec.validate import validate_as
 from seqexp.workflows.user_code import PluginFiles
 

@@ -11,8 +11,8 @@ import pytest
 from seqexp.data.dataset import Dataset, prepare_dataset
 from seqexp.data.examples import CHARACTERS, make_adding, make_addition, make_copy_memory
 from seqexp.errors import ConfigError, DataError
-from seqexp.spec.data import AddingSource, AdditionSource, CopyMemorySource
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.sources import AddingSource, AdditionSource, CopyMemorySource
 
 Compose = Callable[..., ExperimentSpec]
 

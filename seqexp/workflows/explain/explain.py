@@ -9,8 +9,8 @@ from pathlib import Path
 
 from seqexp.data.dataset import prepare_dataset
 from seqexp.errors import ConfigError, SeqexpError
-from seqexp.spec.data import DatasetSource
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.sources import DatasetSource
 from seqexp.spec.used_code import own_parts
 from seqexp.store.run_dir import StoredRun, find_run
 from seqexp.workflows.explain.page import write_page

@@ -10,7 +10,8 @@ import pandas as pd
 from seqexp.data.stamps import has_offsets
 from seqexp.data.table import PARQUET, read_table
 from seqexp.spec.calendar import calendar_columns
-from seqexp.spec.data import DatasetSource, DataSpec, SineSource
+from seqexp.spec.data import DataSpec
+from seqexp.spec.sources import DatasetSource, SineSource
 from seqexp.workflows.explain.calendar import calendar_block
 from seqexp.workflows.explain.code import WIDTH, Group, call, comment, listed, stacked, statement, text
 from seqexp.workflows.explain.scope import Subject

@@ -10,10 +10,10 @@ import numpy as np
 
 from seqexp.data.dataset import Dataset
 from seqexp.errors import ConfigError, Problem
-from seqexp.spec.data import DatasetSource, SineSource, TableSource, source_name
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.shapes import Shape
+from seqexp.spec.sources import DatasetSource, SineSource, TableSource, source_name
 from seqexp.spec.topology import READS_AHEAD
 from seqexp.spec.weights import follow_layers
 from seqexp.workflows.check import check_layers
