@@ -59,7 +59,7 @@ class StoredRun:
             tree: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
             if not isinstance(tree, dict):
                 raise ValueError("it holds no keys and values")
-            return tree
+            return current_spec(tree, self.record.schema)
 
     @property
     def steps(self) -> dict[str, list[float | None]]:
