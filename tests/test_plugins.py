@@ -244,6 +244,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_what_a_script_defines_reaches_workers_and_record(write: Write, tmp_path: Path) -> None:
     script = write("script.py", SCRIPT)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path)

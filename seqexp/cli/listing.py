@@ -68,8 +68,10 @@ def _print_catalogue(console: Console, section: str) -> None:
     if not own:
         console.print(make_table(header, rows))
         return
-    marked = [(*row, f"your own: {own[row[0]].place}" if row[0] in own else "") for row in rows]
-    console.print(make_table((*header, "from"), marked))
+    marked = [(*row, "your own" if row[0] in own else "") for row in rows]
+    console.print(make_table((*header, ""), marked))
+    for name, part in own.items():  # a path has no room in a column
+        console.print(f"{name} is your own: {part.place}", soft_wrap=True, markup=False)
 
 
 def _own_kinds(section: str) -> list[str]:

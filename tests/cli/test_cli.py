@@ -118,6 +118,7 @@ def test_run_sweep_and_json(workspace: Path) -> None:
     assert len((workspace / "f.csv").read_text().splitlines()) == 8
 
 
+@pytest.mark.slow
 def test_compare_on_what_runs_have_in_common(workspace: Path) -> None:
     assert _run("sweep", *SMALL, "output_length=3,5", "tracking=none").returncode == 0
     assert len(json.loads(_run("compare", "--json").stdout)["blocks"]) == 2

@@ -263,6 +263,7 @@ class TestPlans:
         assert len(seqexp.sweep([*WORDS, FLAT], workspace=project.workspace)) == 3
 
 
+@pytest.mark.slow
 def test_a_search_chooses_by_all_folds(project: Project) -> None:
     words = [*WORDS[:-1], FLAT, "execution.search=optuna", "execution.trials=2", "seed=0,1"]
     words += ["optimizer.learning_rate=log:1e-4..1e-1"]

@@ -25,6 +25,7 @@ from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.run import run_experiment
 
 SINE = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "timesteps=9", "output_length=4"]
+QUICK = {"many_to_one", "many_to_many", "encoder_decoder"}  # each takes seconds; the others are slow tests
 TOPOLOGIES = {
     "one_to_one": ["timesteps=1", "output_length=1"],
     "one_to_many": ["timesteps=1", "topology.units=4"],
@@ -68,7 +69,10 @@ def _hold_against_runs(project: Project, words: list[str], engines: list[str]) -
             assert figures[name] == pytest.approx(recorded[name], rel=1e-4), f"{engine}: {name}"
 
 
-@pytest.mark.parametrize("name", TOPOLOGIES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TOPOLOGIES],
+)
 def test_the_script_reaches_the_figures_of_the_run(name: str, tmp_path: Path) -> None:
     words = [*SINE, f"topology={name}", *TOPOLOGIES[name]]
     engines = ["compiled", "keras"] if name in {"many_to_many_padded", "encoder_decoder"} else ["compiled"]

@@ -129,7 +129,7 @@ def test_a_forecast_reads_what_is_known_ahead(tmp_path: Path) -> None:
     np.testing.assert_allclose(forecast["v"], 10 + 5 * prices, atol=1.0)
     assert forecast["date"].astype(str).tolist()[0] == "2024-01-13 14:00:00"
     _hours(tmp_path / "short.csv", 303, 300)
-    with pytest.raises(DataError, match=r"needs price of the 3 step\(s\)"):
+    with pytest.raises(DataError, match=r"needs what is known ahead of the 3 step\(s\)"):
         predict(run, tmp_path / "short.csv")
 
 

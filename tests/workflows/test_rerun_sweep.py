@@ -40,7 +40,10 @@ DEEP = f"""{CONTRACT}
 
 @pytest.mark.parametrize(
     "topologies",
-    ["dropout,vector_output", pytest.param("encoder_decoder,deep,many_to_many_padded", marks=pytest.mark.slow)],
+    [
+        pytest.param("dropout,vector_output", marks=pytest.mark.slow),
+        pytest.param("encoder_decoder,deep,many_to_many_padded", marks=pytest.mark.slow),
+    ],
 )
 def test_topologies_and_engines_in_new_workers_and_another_order(
     topologies: str, project: Project, write: Callable[[str, str], Path]
