@@ -47,7 +47,7 @@ ui: .venv/core ## open the MLflow UI on this folder's runs
 
 # ---- development
 
-test: .venv/dev ## run the tests (under ten minutes)
+test: .venv/dev ## run the tests (13 minutes on two cores)
 	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4
 
 test-all: .venv/dev ## run the tests, the slow ones too
