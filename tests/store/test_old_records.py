@@ -5,6 +5,7 @@ They are frozen. A change that cannot read one of them needs a step in ``store/r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from seqexp.store.run_dir import StoredRun, find_run, list_runs
 from seqexp.workflows.compare import changed_keys
 from seqexp.workflows.leaderboard import build_leaderboard
 from seqexp.workflows.load import Run
+from seqexp.workflows.publish import _note
 
 FROZEN = Path(__file__).parent / "records"
 SCHEMAS = range(1, SCHEMA + 1)
@@ -49,3 +51,10 @@ def test_all_of_them_stand_in_a_leaderboard_and_beside_each_other() -> None:
     assert sum(len(row.runs) for block in blocks for row in block.rows) == len(runs)
     assert all(row.rank is not None for block in blocks for row in block.rows if row.run)
     assert "topology.name" in {key for key, _ in changed_keys(runs)}
+
+
+def test_a_note_of_a_run_with_scaled_figures_is_written() -> None:
+    run = _run(SCHEMA)
+    scaled = {**run.record.baselines, "baseline/linear/scaled/mae": 0.5}
+    told = replace(run, record=replace(run.record, baselines=scaled))
+    assert "| linear |" in _note(told, told.spec)
