@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
+from seqexp.spec.topology import LEAST_DEVIATION
+
 Array = np.ndarray[Any, np.dtype[Any]]
-LEAST_DEVIATION = 1e-3  # of a scaled target, as in the loss
 
 
 @dataclass(frozen=True)

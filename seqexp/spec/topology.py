@@ -15,6 +15,7 @@ RESERVED = ("name", "contract", "layers", "match_parameters", "head", "quantiles
 READS_AHEAD = "ConcatFuture"  # the layer that takes in what is known of the steps of the forecast
 #: Losses that fit a head with several outputs of each target, and their arguments, in the form of the catalogue.
 HEAD_LOSSES: dict[str, dict[str, Any]] = {"Pinball": {"quantiles": {"kind": "any"}}, "GaussianNLL": {}}
+LEAST_DEVIATION = 1e-3  # of a scaled target: a smaller one lets the likelihood of a gaussian head run away
 DEFAULT_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 

@@ -15,8 +15,7 @@ import keras
 from keras import ops
 
 from seqexp.plugins.table import OwnPart
-
-LEAST_DEVIATION = 1e-3  # of a scaled target: a smaller one lets the likelihood run away
+from seqexp.spec.topology import LEAST_DEVIATION
 
 
 class Pinball(keras.losses.Loss):  # type: ignore[misc]

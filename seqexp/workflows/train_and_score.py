@@ -18,6 +18,7 @@ from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diag
 from seqexp.evaluation.evaluate import SplitScores
 from seqexp.evaluation.own import check_scores, with_own
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.training.arrays import TrainingArrays
 from seqexp.workflows.issue import Forecast, Issued, Issuer
 from seqexp.workflows.judge import make_judge
 
@@ -49,6 +50,21 @@ class Progress:
         self.timings[stage] = round(time.perf_counter() - began, 3)
 
 
+def arrays_of(dataset: Dataset) -> TrainingArrays:
+    """Return what an engine trains on."""
+    return TrainingArrays(
+        inputs_TF=dataset.inputs_TF,
+        targets_TK=dataset.targets_TK,
+        weights_T=dataset.weights_T,
+        train_W=dataset.starts["train"],
+        validation_W=dataset.starts["validation"],
+        timesteps=dataset.shape.timesteps,
+        output_length=dataset.shape.output_length,
+        offset=dataset.shape.offset,
+        ahead=dataset.ahead,
+    )
+
+
 def train(
     spec: ExperimentSpec,
     dataset: Dataset,
@@ -72,7 +88,6 @@ def train(
 
         start_tensorflow(spec.training.cores)
         from seqexp.models.build import build_model
-        from seqexp.training.arrays import TrainingArrays
         from seqexp.training.fit import fit_model, set_seed
         from seqexp.training.hash_weights import hash_weights
         from seqexp.training.optimizers import check_settings
@@ -82,17 +97,7 @@ def train(
         check_settings(spec.optimizer, spec.training, targets=spec.data.n_targets)
         check_scores(spec.evaluation.metrics, steps=spec.output_length, targets=spec.data.n_targets)
         initial = hash_weights(built.model)
-    arrays = TrainingArrays(
-        inputs_TF=dataset.inputs_TF,
-        targets_TK=dataset.targets_TK,
-        weights_T=dataset.weights_T,
-        train_W=dataset.starts["train"],
-        validation_W=dataset.starts["validation"],
-        timesteps=dataset.shape.timesteps,
-        output_length=dataset.shape.output_length,
-        offset=dataset.shape.offset,
-        ahead=dataset.ahead,
-    )
+    arrays = arrays_of(dataset)
 
     def on_epoch(event: EpochEvent) -> None:
         progress.history.append(event.as_row())

@@ -20,23 +20,14 @@ def main() -> None:
     start_tensorflow(1)
     from seqexp.data.dataset import prepare_dataset
     from seqexp.models.build import build_model
-    from seqexp.training.arrays import TrainingArrays
     from seqexp.training.checkpoint import Checkpoint
     from seqexp.training.fit import fit_model, set_seed
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.train_and_score import arrays_of
 
     spec = open_project().compose_one(WORDS).spec
     dataset = prepare_dataset(spec)
-    arrays = TrainingArrays(
-        inputs_TF=dataset.inputs_TF,
-        targets_TK=dataset.targets_TK,
-        weights_T=dataset.weights_T,
-        train_W=dataset.starts["train"],
-        validation_W=dataset.starts["validation"],
-        timesteps=dataset.shape.timesteps,
-        output_length=dataset.shape.output_length,
-        offset=dataset.shape.offset,
-    )
+    arrays = arrays_of(dataset)
     weights = 0
 
     def train(every: int) -> tuple[float, float, int]:

@@ -23,9 +23,9 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402, F401
 
 from seqexp.models.build import build_model  # noqa: E402
-from seqexp.training.arrays import TrainingArrays  # noqa: E402
 from seqexp.training.compiled_function import CompiledFunction  # noqa: E402
 from seqexp.training.fit import fit_model, set_seed  # noqa: E402
+from seqexp.workflows.train_and_score import arrays_of  # noqa: E402
 
 FOLDER = Path(tempfile.mkdtemp(prefix="seqexp-bench-"))
 inside = 0.0
@@ -75,17 +75,7 @@ def train(case: Case, report: Report) -> dict[str, Any]:
     began = time.perf_counter()
     set_seed(spec.seed)
     model = build_model(spec).model
-    starts, shape = dataset.starts, dataset.shape
-    arrays = TrainingArrays(
-        inputs_TF=dataset.inputs_TF,
-        targets_TK=dataset.targets_TK,
-        weights_T=dataset.weights_T,
-        train_W=starts["train"],
-        validation_W=starts["validation"],
-        timesteps=shape.timesteps,
-        output_length=shape.output_length,
-        offset=shape.offset,
-    )
+    arrays = arrays_of(dataset)
     inside, was = 0.0, 0.0
 
     def on_epoch(event: Any) -> None:
@@ -98,7 +88,7 @@ def train(case: Case, report: Report) -> dict[str, Any]:
         held += time.perf_counter() - stopped
 
     fit = fit_model(model, arrays, spec.training, spec.optimizer, seed=spec.seed, on_epoch=on_epoch)
-    assert (len(starts["train"]), len(starts["validation"])) == (case.windows, VALIDATION)
+    assert (len(dataset.starts["train"]), len(dataset.starts["validation"])) == (case.windows, VALIDATION)
     return {
         "seconds": time.perf_counter() - began - held,
         "compile": fit.compile_seconds,

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import mean_pinball_loss
 
-from seqexp.evaluation.heads import LEAST_DEVIATION, Head
+from seqexp.evaluation.heads import Head
 from seqexp.evaluation.intervals import around, between, conformal_radius, score_interval_steps, score_intervals
+from seqexp.spec.topology import LEAST_DEVIATION
 
 NAN = float("nan")
 RANDOM = np.random.default_rng(0)

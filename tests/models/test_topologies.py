@@ -13,9 +13,9 @@ from seqexp.data.dataset import prepare_dataset
 from seqexp.models.build import build_model
 from seqexp.models.saved import load_model, save_model
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.training.arrays import TrainingArrays
 from seqexp.training.fit import fit_model, set_seed
 from seqexp.training.watch import EpochEvent
+from seqexp.workflows.train_and_score import arrays_of
 
 T, N, F, K, UNITS = 6, 4, 3, 2, 5
 
@@ -115,16 +115,7 @@ def test_learns_on_real_data(name: str, compose: Callable[..., ExperimentSpec]) 
     dataset = prepare_dataset(spec)
     set_seed(0)
     model = build_model(spec).model
-    arrays = TrainingArrays(
-        inputs_TF=dataset.inputs_TF,
-        targets_TK=dataset.targets_TK,
-        weights_T=dataset.weights_T,
-        train_W=dataset.starts["train"],
-        validation_W=dataset.starts["validation"],
-        timesteps=dataset.shape.timesteps,
-        output_length=dataset.shape.output_length,
-        offset=dataset.shape.offset,
-    )
+    arrays = arrays_of(dataset)
     events: list[EpochEvent] = []
     fit_model(model, arrays, spec.training, spec.optimizer, seed=0, on_epoch=events.append)
     losses = [event.values["train/loss"] for event in events]

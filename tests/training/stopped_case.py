@@ -35,23 +35,14 @@ def train(overrides: list[str], path: str | None = None, *, stop_at: int = 0, ev
     """
     start_tensorflow(1)
     from seqexp.models.build import build_model
-    from seqexp.training.arrays import TrainingArrays
     from seqexp.training.fit import fit_model, set_seed
+    from seqexp.workflows.train_and_score import arrays_of
 
     spec = open_project().compose_one(overrides).spec
     dataset = prepare_dataset(spec)
     set_seed(spec.seed)
     model = build_model(spec).model
-    arrays = TrainingArrays(
-        inputs_TF=dataset.inputs_TF,
-        targets_TK=dataset.targets_TK,
-        weights_T=dataset.weights_T,
-        train_W=dataset.starts["train"],
-        validation_W=dataset.starts["validation"],
-        timesteps=dataset.shape.timesteps,
-        output_length=dataset.shape.output_length,
-        offset=dataset.shape.offset,
-    )
+    arrays = arrays_of(dataset)
     events: list[EpochEvent] = []
 
     def on_epoch(event: EpochEvent) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -12,10 +12,11 @@ import pytest
 from seqexp.data.dataset import prepare_dataset
 from seqexp.models.build import build_model
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.training.arrays import Array, TrainingArrays
+from seqexp.training.arrays import Array
 from seqexp.training.epoch_program import _steps_per_call, _windows_per_call
 from seqexp.training.fit import Fit, fit_model, set_seed
 from seqexp.training.watch import EpochEvent
+from seqexp.workflows.train_and_score import arrays_of
 
 Compose = Callable[..., ExperimentSpec]
 CLOSE = 1e-5
@@ -75,19 +76,8 @@ def _train(spec: ExperimentSpec, **changes: object) -> Trained:
     dataset = prepare_dataset(spec)
     set_seed(spec.seed)
     model = build_model(spec).model
-    values = {
-        "inputs_TF": dataset.inputs_TF,
-        "targets_TK": dataset.targets_TK,
-        "weights_T": dataset.weights_T,
-        "train_W": dataset.starts["train"],
-        "validation_W": dataset.starts["validation"],
-        "timesteps": dataset.shape.timesteps,
-        "output_length": dataset.shape.output_length,
-        "offset": dataset.shape.offset,
-        "ahead": dataset.ahead,
-    }
     events: list[EpochEvent] = []
-    arrays = TrainingArrays(**{**values, **changes})
+    arrays = replace(arrays_of(dataset), **changes)
     fit = fit_model(model, arrays, spec.training, spec.optimizer, seed=spec.seed, on_epoch=events.append)
     return Trained(model, events, fit, fit.forecast(dataset.starts["test"]))
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import mean_pinball_loss
 
-from seqexp.spec.topology import HEAD_LOSSES
-from seqexp.training.losses import LEAST_DEVIATION, LOSSES, GaussianNLL, Pinball
+from seqexp.spec.topology import HEAD_LOSSES, LEAST_DEVIATION
+from seqexp.training.losses import LOSSES, GaussianNLL, Pinball
 
 RANDOM = np.random.default_rng(0)
 LEVELS = [0.1, 0.5, 0.9]
