@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqexp.errors import SeqexpError
     from seqexp.spec.own_code import baseline, function, layer, loss, metric, scaler, source
-    from seqexp.workflows.load import Run
     from seqexp.workflows.python_api import Sweep, load, run, sweep
+    from seqexp.workflows.using.load import Run
 
 __all__ = [
     "Run",
@@ -34,7 +34,7 @@ __all__ = [
 _DECORATORS = ("baseline", "function", "layer", "loss", "metric", "scaler", "source")
 
 _HOMES = {
-    "Run": "seqexp.workflows.load",
+    "Run": "seqexp.workflows.using.load",
     "SeqexpError": "seqexp.errors",
     "Sweep": "seqexp.workflows.python_api",
     "load": "seqexp.workflows.python_api",

@@ -80,9 +80,7 @@ def test_package_init_files_are_empty() -> None:
     assert [path for path in PACKAGE.rglob("*/__init__.py") if path.read_text().strip()] == []
 
 
-def test_there_is_no_import_cycle() -> None:
-    names = {".".join(["seqexp", *path.relative_to(PACKAGE).with_suffix("").parts]): path for path in FILES}
-    graph = {name: [module for module in _imports(path) if module in names] for name, path in names.items()}
+def _visit_all(graph: dict[str, set[str]]) -> None:
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -94,3 +92,24 @@ def test_there_is_no_import_cycle() -> None:
 
     for name in graph:
         visit(name, ())
+
+
+def _graph() -> dict[str, set[str]]:
+    names = {".".join(["seqexp", *path.relative_to(PACKAGE).with_suffix("").parts]): path for path in FILES}
+    return {name: {module for module in _imports(path) if module in names} for name, path in names.items()}
+
+
+def test_there_is_no_import_cycle() -> None:
+    _visit_all(_graph())
+
+
+def test_there_is_no_cycle_among_the_rooms_of_the_workflows() -> None:
+    graph: dict[str, set[str]] = {}
+    for name, modules in _graph().items():
+        if name.startswith("seqexp.workflows."):
+            room = name.split(".")[2]
+            graph.setdefault(room, set()).update(
+                other.split(".")[2] for other in modules if other.startswith("seqexp.workflows.")
+            )
+            graph[room].discard(room)
+    _visit_all(graph)

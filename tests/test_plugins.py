@@ -20,12 +20,12 @@ import pytest
 import seqexp
 from seqexp.errors import ConfigError, DataError, ModelError, PluginError, StoreError
 from seqexp.store.run_dir import damaged_files
-from seqexp.workflows.check import check_layers
+from seqexp.workflows.checking.check import check_layers
+from seqexp.workflows.checking.leakage import check_leakage
 from seqexp.workflows.explain.explain import explain
-from seqexp.workflows.leakage import check_leakage
-from seqexp.workflows.predict import predict
 from seqexp.workflows.project import open_project
-from seqexp.workflows.rerun import rerun
+from seqexp.workflows.rerunning.rerun import rerun
+from seqexp.workflows.using.predict import predict
 
 Write = Callable[[str, str], Path]
 MINE = """

@@ -9,8 +9,8 @@ from seqexp.data.dataset import prepare_dataset
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.history import History
 from seqexp.evaluation.metrics import score, seasonal_scale
-from seqexp.workflows.plan import plan_sweep
 from seqexp.workflows.project import open_project
+from seqexp.workflows.sweeping.plan import plan_sweep
 
 
 @pytest.mark.parametrize(

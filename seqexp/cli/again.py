@@ -94,9 +94,9 @@ def _rerun_one(
     from seqexp.cli.reports import print_warnings
     from seqexp.cli.screen import print_json
     from seqexp.cli.verdicts import print_rerun
-    from seqexp.workflows.recorded_data import DataChoice
-    from seqexp.workflows.requests import RunOutcome
-    from seqexp.workflows.rerun import rerun as repeat
+    from seqexp.workflows.rerunning.recorded_data import DataChoice
+    from seqexp.workflows.rerunning.rerun import rerun as repeat
+    from seqexp.workflows.running.requests import RunOutcome
 
     interrupted: list[RunOutcome] = []
     try:
@@ -128,8 +128,8 @@ def _rerun_sweep(
     from seqexp.cli.reports import print_warnings
     from seqexp.cli.screen import print_json, progress
     from seqexp.cli.verdicts import print_rerun_sweep
-    from seqexp.workflows.recorded_data import DataChoice
-    from seqexp.workflows.rerun_sweep import RerunSweepResult, rerun_sweep
+    from seqexp.workflows.rerunning.recorded_data import DataChoice
+    from seqexp.workflows.rerunning.rerun_sweep import RerunSweepResult, rerun_sweep
 
     result = RerunSweepResult()
     try:

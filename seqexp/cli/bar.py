@@ -13,7 +13,7 @@ from seqexp.cli.screen import progress as console
 from seqexp.cli.screen import share
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
-from seqexp.workflows.reporter import Reporter
+from seqexp.workflows.running.reporter import Reporter
 
 if TYPE_CHECKING:
     from seqexp.store.run_dir import StoredRun

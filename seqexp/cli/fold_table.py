@@ -7,7 +7,7 @@ from rich.text import Text
 
 from seqexp.cli.screen import make_table, number, results
 from seqexp.cli.table_formats import TextTable
-from seqexp.workflows.leaderboard import Block
+from seqexp.workflows.reading.leaderboard import Block
 
 
 def fold_table(block: Block) -> TextTable:

@@ -66,8 +66,8 @@ def show(
     import yaml
 
     from seqexp.cli.screen import make_table, results
+    from seqexp.workflows.checking.show import values_and_origins
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.show import values_and_origins
 
     composed = open_project(workspace, config_dir, plugin).compose_one(overrides or [])
     if origin:
@@ -93,7 +93,7 @@ def check(
     [bold]Examples:[/]  seqexp check topology=encoder_decoder timesteps=14  |  seqexp check data=co2 --leakage
     """
     from seqexp.cli.screen import make_table, results
-    from seqexp.workflows.check import check_data, check_layers
+    from seqexp.workflows.checking.check import check_data, check_layers
     from seqexp.workflows.project import open_project
 
     composed = open_project(workspace, config_dir, plugin).compose_one(overrides or [])
@@ -126,7 +126,7 @@ def check(
 
 def _check_leakage(composed: Composed) -> None:
     from seqexp.cli.screen import make_table, results
-    from seqexp.workflows.leakage import check_leakage
+    from seqexp.workflows.checking.leakage import check_leakage
 
     with composed.explained():
         verdicts = list(check_leakage(composed.spec))

@@ -62,9 +62,9 @@ def predict(
     """
     from seqexp.cli.screen import progress
     from seqexp.cli.written_tables import check_target, write_table
-    from seqexp.workflows.predict import predict as forecast
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.register import run_called
+    from seqexp.workflows.using.predict import predict as forecast
+    from seqexp.workflows.using.register import run_called
 
     if output is not None:
         check_target(output)
@@ -103,7 +103,7 @@ def refit(
     from seqexp.cli.screen import print_json
     from seqexp.store.run_dir import find_run
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.refit import refit as train_again
+    from seqexp.workflows.using.refit import refit as train_again
 
     project = open_project(workspace, plugins=plugin)
     parent = find_run(run, project.runs)
@@ -142,8 +142,8 @@ def export(
     """
     from seqexp.cli.screen import progress
     from seqexp.store.run_dir import find_run
-    from seqexp.workflows.export import export as give_away
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.using.export import export as give_away
 
     project = open_project(workspace, plugins=plugin)
     place = give_away(find_run(run, project.runs), form, target, force=force, load_code=project.load_code)
@@ -170,7 +170,7 @@ def register(
     from seqexp.cli.screen import print_json, results
     from seqexp.store.run_dir import find_run
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.register import register as give_name
+    from seqexp.workflows.using.register import register as give_name
 
     project = open_project(workspace)
     version = give_name(project, find_run(run, project.runs), name, alias=alias)
@@ -202,7 +202,7 @@ def prune(
     """
     from seqexp.cli.screen import results
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.prune import prune as take_out
+    from seqexp.workflows.upkeep.prune import prune as take_out
 
     console, total, count = results(), 0, 0
     options = {"keep": keep, "older_than": older_than}

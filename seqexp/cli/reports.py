@@ -14,15 +14,15 @@ from seqexp.cli.screen import amount, make_table, number, progress, results, sha
 from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.identity import title_of
-from seqexp.workflows.leaderboard import Block, Row, build_leaderboard
 from seqexp.workflows.project import Project
-from seqexp.workflows.requests import RunOutcome
+from seqexp.workflows.reading.leaderboard import Block, Row, build_leaderboard
+from seqexp.workflows.running.requests import RunOutcome
 
 if TYPE_CHECKING:
-    from seqexp.workflows.dry_run import Outlook
-    from seqexp.workflows.points import LeftOut
-    from seqexp.workflows.search import SearchPlan
-    from seqexp.workflows.sweep import SweepResult
+    from seqexp.workflows.sweeping.dry_run import Outlook
+    from seqexp.workflows.sweeping.points import LeftOut
+    from seqexp.workflows.sweeping.search import SearchPlan
+    from seqexp.workflows.sweeping.sweep import SweepResult
 
 _INTERVAL = "95% of means"
 _LEAST_NEEDED = ("windows", _INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")

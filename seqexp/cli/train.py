@@ -13,10 +13,10 @@ from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from seqexp.workflows.earlier import SweepOptions
-    from seqexp.workflows.plan import Plan
     from seqexp.workflows.project import Project
-    from seqexp.workflows.requests import RunOutcome
+    from seqexp.workflows.running.requests import RunOutcome
+    from seqexp.workflows.sweeping.earlier import SweepOptions
+    from seqexp.workflows.sweeping.plan import Plan
 
 Force = Annotated[bool, typer.Option("--force", help="Run again what was run before, as a new attempt.")]
 
@@ -39,10 +39,10 @@ def run(
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json
-    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.requests import request_run
-    from seqexp.workflows.run import quick_run
+    from seqexp.workflows.running.requests import request_run
+    from seqexp.workflows.running.run import quick_run
+    from seqexp.workflows.sweeping.earlier import SweepOptions
 
     project = open_project(workspace, config_dir, plugin)
     composed = project.compose_one(overrides or [])
@@ -95,8 +95,8 @@ def sweep(
 
     [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep my_study.yaml seed=0..4
     """
-    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.sweeping.earlier import SweepOptions
 
     project = open_project(workspace, config_dir, plugin)
     options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
@@ -115,8 +115,8 @@ def demo(
     Under half a minute on two cores; nothing is downloaded. [bold]Example:[/]  seqexp demo
     """
     from seqexp.cli.screen import results
-    from seqexp.workflows.earlier import SweepOptions
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.sweeping.earlier import SweepOptions
 
     project = open_project(workspace)
     results().print(
@@ -130,7 +130,7 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json, progress
-    from seqexp.workflows.sweep import SweepResult, plan_and_start, run_sweep
+    from seqexp.workflows.sweeping.sweep import SweepResult, plan_and_start, run_sweep
 
     plan, executor = plan_and_start(project, words)
     if plan.question:
@@ -155,8 +155,8 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
 def _look_ahead(project: Project, words: list[str], options: SweepOptions, *, json: bool) -> None:
     from seqexp.cli import reports
     from seqexp.cli.screen import print_json
-    from seqexp.workflows.dry_run import look_ahead
-    from seqexp.workflows.plan import plan_sweep
+    from seqexp.workflows.sweeping.dry_run import look_ahead
+    from seqexp.workflows.sweeping.plan import plan_sweep
 
     plan = plan_sweep(project, words)
     _refuse_nothing(plan)

@@ -55,8 +55,8 @@ def compare(
     seqexp compare --where 'data=co2 and timesteps>=26'
     """
     from seqexp.cli.comparisons import chosen_format, print_comparisons
-    from seqexp.workflows.compare import compare_runs
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.reading.compare import compare_runs
 
     chosen = chosen_format(form, json)
     comparisons = compare_runs(open_project(workspace), words or [], where=where, on_common=on is Ground.common)
@@ -74,7 +74,7 @@ def ui(
     from seqexp.cli.screen import progress, results
     from seqexp.store.mlflow_ui import HOST, free_port, running_ui
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.publish import default_tracking_uri
+    from seqexp.workflows.publishing.publish import default_tracking_uri
 
     project = open_project(workspace)
     uri = default_tracking_uri(project)
@@ -95,7 +95,7 @@ def sync(workspace: Workspace = None) -> None:
     """
     from seqexp.cli.screen import results
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.sync import sync as send
+    from seqexp.workflows.upkeep.sync import sync as send
 
     console, count = results(), 0
     for sent in send(open_project(workspace)):
@@ -119,7 +119,7 @@ def doctor(
     from rich.text import Text
 
     from seqexp.cli.screen import make_table, print_json, results
-    from seqexp.workflows.doctor import examine
+    from seqexp.workflows.upkeep.doctor import examine
 
     findings = list(examine(workspace, config_dir, runs=runs))
     if json:

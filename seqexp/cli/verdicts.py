@@ -10,9 +10,9 @@ from rich.text import Text
 
 from seqexp.cli.reports import near
 from seqexp.cli.screen import make_table, results
-from seqexp.workflows.rerun import Rerun
-from seqexp.workflows.rerun_sweep import RerunSweepResult
-from seqexp.workflows.verdict import Change, Verdict
+from seqexp.workflows.rerunning.rerun import Rerun
+from seqexp.workflows.rerunning.rerun_sweep import RerunSweepResult
+from seqexp.workflows.rerunning.verdict import Change, Verdict
 
 _STYLES = {"bitwise": "green", "tolerance": "green", "drifted": "bold red", "failed": "bold red"}
 _MOST = 12  # figures that are shown

@@ -9,12 +9,12 @@ from pathlib import Path
 from seqexp.errors import ConfigError
 from seqexp.spec.parts import shown
 from seqexp.store.run_dir import find_run
-from seqexp.workflows.earlier import SweepOptions
-from seqexp.workflows.load import Run
-from seqexp.workflows.points import LeftOut
 from seqexp.workflows.project import open_project
-from seqexp.workflows.requests import request_run
-from seqexp.workflows.sweep import plan_and_start, run_sweep
+from seqexp.workflows.running.requests import request_run
+from seqexp.workflows.sweeping.earlier import SweepOptions
+from seqexp.workflows.sweeping.points import LeftOut
+from seqexp.workflows.sweeping.sweep import plan_and_start, run_sweep
+from seqexp.workflows.using.load import Run
 
 
 @dataclass(frozen=True)

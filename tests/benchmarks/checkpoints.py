@@ -23,7 +23,7 @@ def main() -> None:
     from seqexp.training.checkpoint import Checkpoint
     from seqexp.training.fit import fit_model, set_seed
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.train_and_score import arrays_of
+    from seqexp.workflows.running.train_and_score import arrays_of
 
     spec = open_project().compose_one(WORDS).spec
     dataset = prepare_dataset(spec)

@@ -25,7 +25,7 @@ import tensorflow as tf  # noqa: E402, F401
 from seqexp.models.build import build_model  # noqa: E402
 from seqexp.training.compiled_function import CompiledFunction  # noqa: E402
 from seqexp.training.fit import fit_model, set_seed  # noqa: E402
-from seqexp.workflows.train_and_score import arrays_of  # noqa: E402
+from seqexp.workflows.running.train_and_score import arrays_of  # noqa: E402
 
 FOLDER = Path(tempfile.mkdtemp(prefix="seqexp-bench-"))
 inside = 0.0

@@ -9,8 +9,8 @@ import pytest
 
 from seqexp.compose.composer import ContractBroken
 from seqexp.errors import ConfigError
+from seqexp.workflows.checking.show import values_and_origins
 from seqexp.workflows.project import open_project
-from seqexp.workflows.show import values_and_origins
 
 
 def _problems(*overrides: str) -> dict[str, str]:

@@ -15,9 +15,9 @@ from seqexp.errors import ConfigError
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.validate import validate
 from seqexp.spec.weights import count_weights
-from seqexp.workflows.plan import plan_sweep
+from seqexp.workflows.checking.show import values_and_origins
 from seqexp.workflows.project import open_project
-from seqexp.workflows.show import values_and_origins
+from seqexp.workflows.sweeping.plan import plan_sweep
 
 RECURRENT = [
     "one_to_many",

@@ -12,9 +12,9 @@ from seqexp.assets import shipped_folder
 from seqexp.compose.groups import GROUPS, ConfigGroups
 from seqexp.compose.study import find_study, study_names
 from seqexp.errors import ConfigError
-from seqexp.workflows.check import check_data, check_layers
-from seqexp.workflows.plan import plan_sweep
+from seqexp.workflows.checking.check import check_data, check_layers
 from seqexp.workflows.project import open_project
+from seqexp.workflows.sweeping.plan import plan_sweep
 
 CHOICES = [(group, name) for group in GROUPS for name in ConfigGroups().options(group)]
 

@@ -15,8 +15,8 @@ from seqexp.errors import ConfigError, DataError
 from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.snapshots import snapshot_path, write_snapshot
-from seqexp.workflows.issue import Issued
-from seqexp.workflows.judge import history_of, make_judge
+from seqexp.workflows.running.issue import Issued
+from seqexp.workflows.running.judge import history_of, make_judge
 
 Compose = Callable[..., ExperimentSpec]
 WORDS = ["data=table", "data.path=t.csv", "data.series=shop", "data.targets=v", "data.time=date"]

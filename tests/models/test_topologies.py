@@ -15,7 +15,7 @@ from seqexp.models.saved import load_model, save_model
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.training.fit import fit_model, set_seed
 from seqexp.training.watch import EpochEvent
-from seqexp.workflows.train_and_score import arrays_of
+from seqexp.workflows.running.train_and_score import arrays_of
 
 T, N, F, K, UNITS = 6, 4, 3, 2, 5
 

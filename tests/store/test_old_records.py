@@ -13,10 +13,10 @@ import pytest
 from seqexp.spec.validate import validate
 from seqexp.store.record import SCHEMA
 from seqexp.store.run_dir import StoredRun, find_run, list_runs
-from seqexp.workflows.compare import changed_keys
-from seqexp.workflows.leaderboard import build_leaderboard
-from seqexp.workflows.load import Run
-from seqexp.workflows.publish import _note
+from seqexp.workflows.publishing.publish import _note
+from seqexp.workflows.reading.compare import changed_keys
+from seqexp.workflows.reading.leaderboard import build_leaderboard
+from seqexp.workflows.using.load import Run
 
 FROZEN = Path(__file__).parent / "records"
 SCHEMAS = range(1, SCHEMA + 1)

@@ -36,7 +36,7 @@ def train(overrides: list[str], path: str | None = None, *, stop_at: int = 0, ev
     start_tensorflow(1)
     from seqexp.models.build import build_model
     from seqexp.training.fit import fit_model, set_seed
-    from seqexp.workflows.train_and_score import arrays_of
+    from seqexp.workflows.running.train_and_score import arrays_of
 
     spec = open_project().compose_one(overrides).spec
     dataset = prepare_dataset(spec)

@@ -16,7 +16,7 @@ from seqexp.training.arrays import Array
 from seqexp.training.epoch_program import _steps_per_call, _windows_per_call
 from seqexp.training.fit import Fit, fit_model, set_seed
 from seqexp.training.watch import EpochEvent
-from seqexp.workflows.train_and_score import arrays_of
+from seqexp.workflows.running.train_and_score import arrays_of
 
 Compose = Callable[..., ExperimentSpec]
 CLOSE = 1e-5

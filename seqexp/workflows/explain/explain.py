@@ -16,8 +16,8 @@ from seqexp.store.run_dir import StoredRun, find_run
 from seqexp.workflows.explain.page import write_page
 from seqexp.workflows.explain.scope import Subject, follow_chain, refuse_unwritten
 from seqexp.workflows.explain.script import write_script
-from seqexp.workflows.load import Run
 from seqexp.workflows.project import Project
+from seqexp.workflows.using.load import Run
 
 
 @dataclass(frozen=True)

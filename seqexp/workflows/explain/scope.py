@@ -16,7 +16,7 @@ from seqexp.spec.shapes import Shape
 from seqexp.spec.sources import DatasetSource, SineSource, TableSource, source_name
 from seqexp.spec.topology import READS_AHEAD
 from seqexp.spec.weights import follow_layers
-from seqexp.workflows.check import check_layers
+from seqexp.workflows.checking.check import check_layers
 
 _MEND = "Leave it out, or take what is explained without it as a start."
 

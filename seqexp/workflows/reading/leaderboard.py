@@ -1,0 +1,289 @@
+"""Runs beside each other: one block for what may be compared, ordered by validation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from seqexp.compose.tree import leaves
+from seqexp.spec.settings import DEFAULT_SELECT, FOLD
+from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.reading.budget import Budget, budget_of
+from seqexp.workflows.reading.pooling import Pooled, backtest_of, experiment_of, pool, sets_of_folds
+
+_RESAMPLED = 2000  # times
+_MOST_NAMED = 7  # targets in a title
+_UNTOLD = (
+    "tracking",
+    "execution",
+    "evaluation.select",
+    "topology.contract",
+    "topology.layers",
+    "data.n_",
+    "timesteps",
+    "output_length",
+    "name",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: a run, the runs that differ in their seed or fold alone, or a baseline.
+
+    Attributes:
+        label: What sets the runs apart from their neighbours, or the baseline's name.
+        metrics: ``val/mae``, ``test/mae`` ... as far as they are known; the means over the seeds, of a backtest
+            over all folds, and ``test/fold/0/mae`` ... of each.
+        spread: The standard deviations over the seeds (of the sample), where there are several.
+        interval: Where the mean test MAE over other seeds would lie with a chance of 95%, from three seeds on: the
+            bootstrap's percentiles (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
+        rank: From 1 among the rows of its block, None for a baseline, where there is no validation, and where a fold is
+            missing.
+        run: The run, the best of several on validation; None for a baseline. Of a backtest that of the last fold, with
+            the figures of all folds.
+        runs: All that it stands for.
+        seeds: How many seeds these have.
+        is_complete: Whether no fold is missing.
+    """
+
+    label: str
+    metrics: dict[str, float]
+    spread: dict[str, float] = field(default_factory=dict)
+    interval: tuple[float, float] | None = None
+    rank: int | None = None
+    run: StoredRun | None = None
+    runs: tuple[StoredRun, ...] = ()
+    seeds: int = 0
+    is_complete: bool = True
+
+    @property
+    def budget(self) -> Budget | None:
+        """What its runs cost; None for a baseline."""
+        return budget_of(self.runs) if self.runs else None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Runs that forecast the same steps of the same data; only these are ranked against each other.
+
+    Attributes:
+        select: The figure of validation that orders the rows.
+        shared: Whether the runs forecast more than this, and were scored again on what all of them forecast.
+        folds: Of a backtest, where each fold lies: ``fold``, ``steps``, ``first``, ``last`` and ``windows``.
+        trained_once: Whether one model was scored on all of them.
+    """
+
+    data: str
+    targets: tuple[str, ...]
+    output_length: int
+    alignment: str
+    windows: dict[str, int]
+    rows: tuple[Row, ...]
+    select: str = DEFAULT_SELECT
+    shared: bool = False
+    folds: tuple[dict[str, Any], ...] = ()
+    trained_once: bool = False
+
+    @property
+    def best(self) -> StoredRun | None:
+        """The run that ranks first, of several seeds the best of them; None where there is no validation."""
+        return next((row.run for row in self.rows if row.rank == 1), None)
+
+    @property
+    def title(self) -> str:
+        """What the runs of the block have in common."""
+        shared, counted = ("shared ", "origins") if self.shared else ("", "windows")
+        steps = f"{self.output_length} {shared}step{'s' if self.output_length > 1 else ''}"
+        lie = {"future": "after the input", "next": "each one step ahead", "same": "of the input itself"}[
+            self.alignment
+        ]
+        windows = " and ".join(f"{self.windows.get(split, 0)} {shared}{split}" for split in ("validation", "test"))
+        if self.folds:
+            once = ", trained once" if self.trained_once else ""
+            windows = f"{len(self.folds)} fold{'s' if len(self.folds) > 1 else ''}{once}; {windows}"
+        several = len(self.targets) > _MOST_NAMED
+        targets = f"{len(self.targets)} targets" if several else ", ".join(self.targets)
+        return f"{self.data}, {targets}: {steps} {lie} ({windows} {counted})"
+
+    def by_fold(self, row: Row) -> list[float | None]:
+        """Return the test MAE of a row in each fold; None where it has not the fold."""
+        return [row.metrics.get(f"test/fold/{fold['fold']}/mae") for fold in self.folds]
+
+    def folds_as_values(self) -> dict[str, Any]:
+        """Return as plain values where the folds lie, and the test MAE of each row in each."""
+        rows = [{"label": row.label, "test/mae": self.by_fold(row)} for row in self.rows]
+        return {"title": self.title, "folds": list(self.folds), "rows": rows}
+
+
+def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> list[Block]:
+    """Sort finished runs into blocks, each ordered by a figure of validation, baselines in their place among the runs.
+
+    Test figures stand beside and order nothing. Of several attempts at one run the last counts.
+
+    Args:
+        runs: Of any kind.
+        select: The figure of validation; None for what the runs of a block agree on.
+    """
+    grouped: dict[tuple[Any, ...], list[StoredRun]] = {}
+    latest = latest_runs(runs)
+    folds = sets_of_folds(latest)
+    for run in latest:
+        grouped.setdefault((*_forecast_of(run), folds.get(run.path) or _scored_on(run)), []).append(run)
+    return [
+        make_block(members, _select_of(members, select))
+        for _, members in sorted(grouped.items(), key=lambda item: item[0][:4])
+    ]
+
+
+def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
+    """Return the finished runs that have figures, of several attempts at one the last.
+
+    A run that was trained on every row has none.
+    """
+    scored = (run for run in runs if run.record.status == "FINISHED" and run.record.metrics)
+    return list({run.record.run_key: run for run in scored}.values())
+
+
+def _forecast_of(run: StoredRun) -> tuple[str, tuple[str, ...], int, str]:
+    spec, targets = run.spec, run.record.data["targets"]
+    return spec["data"]["name"], tuple(targets), spec["output_length"], spec["topology"]["contract"]["alignment"]
+
+
+def _scored_on(run: StoredRun) -> tuple[Any, ...]:
+    data = run.record.data
+    windows, bounds, folds = data["windows"], tuple(data["bounds"]["test"]), backtest_of(run).get("folds", 0)
+    return windows["validation"], windows["test"], bounds, data.get("task", ""), folds
+
+
+def make_block(members: Sequence[StoredRun], select: str) -> Block:
+    """Put runs that may be compared into one block, ordered by a figure of validation; those that lack it unranked."""
+    alike = _but_for_seed_and_fold(members)
+    pooled = [pool(runs) for runs in alike]
+    untold = (*_UNTOLD, "seed") if any(len(found.runs) > 1 for found in pooled) else _UNTOLD
+    labels = _labels([runs[0] for runs in alike], untold)
+    ranked = all(select in run.record.metrics for found in pooled for run in found.runs)
+
+    def order(row: Row) -> tuple[bool, float, bool, str]:
+        return not row.is_complete, row.metrics.get(select, float("inf")), row.run is None, row.label
+
+    made = (_row(runs, found, label, select) for runs, found, label in zip(alike, pooled, labels, strict=True))
+    rows = [
+        replace(row, rank=rank if ranked and row.is_complete else None)
+        for rank, row in enumerate(sorted(made, key=order), start=1)
+    ]
+    most = max(len(found.folds) for found in pooled)
+    whole = [run for found in pooled if len(found.folds) == most for run in found.runs]
+    baselines = _baseline_rows(whole)
+    rows = [*(_with_skill(row, baselines) if row.is_complete else row for row in rows), *baselines]
+    rows.sort(key=order)
+    first, data = whole[0], whole[0].record.data
+    block = Block(*_forecast_of(first), data["windows"], tuple(rows), select)
+    if backtest := backtest_of(first):  # all of the block have the same
+        return replace(block, folds=tuple(data["folds"]), trained_once=backtest["refit"] == "never")
+    return block
+
+
+def _select_of(members: Sequence[StoredRun], wanted: str | None) -> str:
+    """Return the figure that is wanted, if the runs have it: those of tokens have others than those of numbers."""
+    if wanted is not None and any(wanted in run.record.metrics for run in members):
+        return wanted
+    asked = {run.spec["evaluation"].get("select", DEFAULT_SELECT) for run in members}
+    return asked.pop() if len(asked) == 1 else DEFAULT_SELECT
+
+
+def _but_for_seed_and_fold(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
+    """Gather the runs that differ in their seed or fold alone."""
+    found: dict[str, list[StoredRun]] = {}
+    for run in members:
+        found.setdefault(experiment_of(run), []).append(run)
+    return list(found.values())
+
+
+def _row(runs: Sequence[StoredRun], pooled: Pooled, label: str, select: str) -> Row:
+    by_seed = pooled.runs
+    best = min(by_seed, key=lambda run: run.record.metrics.get(select, float("inf")))
+    row = Row(
+        f"{label} ({pooled.extent})" if pooled.extent else label,
+        best.record.metrics,
+        run=best,
+        runs=tuple(runs),
+        seeds=len(by_seed),
+        is_complete=pooled.is_complete,
+    )
+    if len(by_seed) == 1:
+        return row
+    names = [name for name in best.record.metrics if all(name in run.record.metrics for run in by_seed)]
+    values = {name: [run.record.metrics[name] for run in by_seed] for name in names}
+    means = {name: fmean(found) for name, found in values.items()}
+    spread = {name: float(np.std(found, ddof=1)) for name, found in values.items()}
+    interval = _bootstrap(values["test/mae"]) if len(by_seed) > 2 and "test/mae" in values else None
+    return replace(row, metrics=means, spread=spread, interval=interval)
+
+
+def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
+    """Return the interval in which 95% of the means of resampled values lie; the same for the same values."""
+    random = np.random.default_rng(0)
+    means = np.asarray(values)[random.integers(len(values), size=(_RESAMPLED, len(values)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _with_skill(row: Row, baselines: Sequence[Row]) -> Row:
+    """Measure the skill of a row against the best baseline of its block: a run that read less had a weaker one."""
+    skills = {}
+    for split in ("val", "test"):
+        name = f"{split}/mae" if f"{split}/mae" in row.metrics else f"{split}/cross_entropy"
+        best = min((naive.metrics.get(name, 0.0) for naive in baselines), default=0.0)
+        if best > 0 and name in row.metrics:
+            skills[f"{split}/skill"] = 1 - row.metrics[name] / best
+    return replace(row, metrics={**row.metrics, **skills})
+
+
+def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
+    """Return a row for each baseline; for each of its seasons or input lengths, where the runs do not agree on one."""
+    seasons = {run.record.data["season"] for run in members}
+    lengths = {run.spec["timesteps"] for run in members}
+    found: dict[str, dict[str, float]] = {}
+    for run in members:
+        told = {"seasonal_naive": f" {run.record.data['season']}"} if len(seasons) > 1 else {}
+        told |= {"linear": f" of {run.spec['timesteps']}"} if len(lengths) > 1 else {}
+        for name, value in run.record.baselines.items():
+            prefix, _, rest = name.partition("baseline/")
+            baseline, _, metric = rest.partition("/")
+            label = baseline.replace("_", " ") + told.get(baseline, "")
+            found.setdefault(label, {})[f"{prefix or 'test/'}{metric}"] = value
+    return [Row(label, metrics) for label, metrics in found.items()]
+
+
+def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
+    """Name each run by its topology and input length, and by whatever else differs inside the block."""
+    flat = [dict(leaves(run.spec)) for run in members]
+    untold += () if any(map(backtest_of, members)) else ("evaluation.mode", "evaluation.backtest.")
+    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold) and key != FOLD)
+    varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
+    told = [key for key in varied if not key.startswith("topology.name") and any(key in values for values in flat)]
+    named = [f"{values['topology.name']} {values['timesteps']}->{values['output_length']}" for values in flat]
+    several: dict[str, set[str]] = {}
+    for name, values in zip(named, flat, strict=True):
+        several.setdefault(name, set()).add(str({key: values.get(key) for key in told}))
+    labels = [
+        " ".join([name, *(f"{key.split('.')[-1]}={values[key]}" for key in told if key in values)])
+        if len(several[name]) > 1
+        else name
+        for name, values in zip(named, flat, strict=True)
+    ]
+    counts = Counter(labels)
+    return [
+        label if counts[label] == 1 else f"{label} {_layers(run)}" for label, run in zip(labels, members, strict=True)
+    ]
+
+
+def _layers(run: StoredRun) -> str:
+    """Name the layers of a topology, each kind once: what sets runs apart that are alike in all else."""
+    layers = run.spec["topology"]["layers"]  # one without arguments is its name alone
+    return "-".join(dict.fromkeys(layer if isinstance(layer, str) else next(iter(layer)) for layer in layers))

@@ -1,0 +1,76 @@
+"""Repeat a recorded run, and say whether it came out the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.project import Project
+from seqexp.workflows.rerunning.differences import find_differences
+from seqexp.workflows.rerunning.find_original import find_original
+from seqexp.workflows.rerunning.recorded_data import Chosen, DataChoice, choose_data
+from seqexp.workflows.rerunning.respecify import recorded_spec, respecify
+from seqexp.workflows.rerunning.verdict import TOLERANCE, Verdict, judge
+from seqexp.workflows.running.again import Again
+from seqexp.workflows.running.reporter import Reporter
+from seqexp.workflows.running.requests import RunOutcome, request_run
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A run, its repetition, and whether they are the same."""
+
+    before: StoredRun
+    outcome: RunOutcome
+    verdict: Verdict
+
+    def as_values(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        after = self.outcome.stored.record
+        values = {"status": after.status, "rerun_of": self.before.path.name, **self.verdict.as_values()}
+        return {**values, "run": self.outcome.as_values()}
+
+
+def rerun(
+    project: Project,
+    word: str,
+    overrides: Sequence[str] = (),
+    *,
+    data: DataChoice = DataChoice.auto,
+    tolerance: float = TOLERANCE,
+    reporter: Reporter | None = None,
+    on_killed: Callable[[RunOutcome], None] | None = None,
+) -> Rerun:
+    """Run again what is recorded, as a new attempt, and hold it against the record.
+
+    Args:
+        project: Where the new attempt is recorded.
+        word: The run: its key or the beginning of it, its directory, or its MLflow run id.
+        overrides: What is to be another; then it is a run of another key.
+        data: Which data are read: today's, the copy, or the copy where today's are others.
+        tolerance: By how much figures may differ, relative to their size.
+        reporter: Hears of every epoch.
+        on_killed: Told of the record of a run that is interrupted, before the interruption goes on.
+
+    Raises:
+        SeqexpError: There is no such run, or it cannot be repeated; nothing is recorded.
+    """
+    before = find_original(project, word)
+    composed = respecify(project, before, overrides)
+    with composed.explained():
+        chosen = choose_data(before, recorded_spec(before), composed.spec, data)
+    again = Again(before.path.name, chosen.kept)
+    outcome = request_run(project, composed, force=True, again=again, reporter=reporter, on_killed=on_killed)
+    return judged(before, outcome, chosen, tolerance)
+
+
+def judged(before: StoredRun, outcome: RunOutcome, chosen: Chosen, tolerance: float) -> Rerun:
+    """Hold a repetition against what it repeats.
+
+    Raises:
+        StoreError: Figures of one of them cannot be read.
+    """
+    found = find_differences(before, outcome.stored, chosen.change)
+    return Rerun(before, outcome, judge(before, outcome.stored, found, tolerance=tolerance, notes=chosen.notes))

@@ -1,0 +1,204 @@
+"""Hear what happens to the runs of a sweep, record it, and have it shown in MLflow: the one writer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
+from seqexp.spec.used_code import own_codes
+from seqexp.store.local_store import may_hold
+from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
+from seqexp.store.sweep_dir import add_point, read_plan
+from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.live import LiveRun
+from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
+from seqexp.workflows.reading.leaderboard import build_leaderboard
+from seqexp.workflows.running.checkpoints import checkpoint_place, clear_checkpoint
+from seqexp.workflows.running.compute import Computed
+from seqexp.workflows.running.kept_data import keep_data
+from seqexp.workflows.running.record import record_run
+from seqexp.workflows.running.reporter import Reporter
+from seqexp.workflows.running.requests import RunOutcome, not_sent
+from seqexp.workflows.running.run import killed, pruned
+from seqexp.workflows.sweeping.earlier import SweepOptions, find_earlier
+from seqexp.workflows.sweeping.executors import RunTask
+from seqexp.workflows.sweeping.plan import Plan
+from seqexp.workflows.sweeping.points import LeftOut, Point
+from seqexp.workflows.sweeping.publish_sweep import PARENT, SweepPublisher, sweep_tag
+
+
+class Enough(BaseException):
+    """No more runs are wanted."""
+
+
+@dataclass(frozen=True)
+class _Show:
+    """One MLflow store in which a sweep is shown."""
+
+    publisher: Publisher
+    sweep: SweepPublisher
+    queue: PublishQueue
+
+
+class SweepDriver:
+    """Hears what happens to runs, records it, and has it shown."""
+
+    def __init__(self, project: Project, plan: Plan, options: SweepOptions, reporter: Reporter, folder: Path) -> None:
+        self._project, self._plan, self._options, self._reporter = project, plan, options, reporter
+        self._folder, self._frozen = folder, read_plan(folder)
+        self._request = uuid4().hex if options.force else ""
+        self._points: dict[int, Point] = {}
+        self._begun: dict[int, float] = {}
+        self._histories: dict[int, list[dict[str, float]]] = {}
+        self._stored: dict[int, StoredRun] = {}
+        self._done_before: set[int] = set()
+        self._run_ids: dict[int, str] = {}
+        self._live: dict[int, LiveRun] = {}
+        self._shows: dict[str, _Show] = {}
+
+    def look_up(self, number: int, point: Point) -> Task | None:
+        """Return what is to be done for a point, or None where it was done before."""
+        self._points[number] = point
+        found = find_earlier(self._project.runs, point, self._options)
+        if found is None:
+            keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
+            place = checkpoint_place(point.spec, self._project.runs, point.run_key, self._request)
+            task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec), place)
+            return Task(number, task, point.program_key, task.files)
+        self._done_before.add(number)
+        self._keep(number, found)
+        self._reporter.skipped(number)
+        return None
+
+    def choose(self, number: int, point: Point) -> Task | None:
+        """Look up a point that a search chose, and note it with the sweep."""
+        add_point(self._folder, point.as_values())
+        self._frozen["points"].append(point.as_values())
+        return self.look_up(number, point)
+
+    def recall(self, number: int, point: Point) -> Task | None:
+        """Take up a point that the search tried before, however that ended; return it to be done if nothing is left."""
+        self._points[number] = point
+        place = (self._project.runs, point.spec.name, point.run_key)
+        if (found := find_finished(*place) or find_last(*place)) is None:
+            return self.look_up(number, point)
+        self._done_before.add(number)
+        self._keep(number, found)
+        self._reporter.skipped(number)
+        return None
+
+    def leave_out(self, point: LeftOut) -> None:
+        """Note a combination that a search chose and that cannot be run."""
+        self._frozen["left_out"].append({"label": point.label, "reason": point.reason})
+
+    def handle(self, event: Event) -> None:
+        """Hear of one thing that happened."""
+        number, spec = event.number, self._points[event.number].spec
+        if isinstance(event, Started):
+            self._begun[number], self._histories[number] = time.time(), []
+            self._reporter.started(number, event.worker, spec, self._points[number].title)
+        elif isinstance(event, Told):
+            self._histories[number].append(event.content.as_row())
+            self._reporter.epoch(number, event.content)
+            self._show_epochs(number)
+        elif isinstance(event, Ended):
+            self._record(number, event.result)
+        elif isinstance(event, Broken) and event.reason == "stopped":
+            self._record(number, pruned(self._histories[number]))
+        elif isinstance(event, Broken):
+            error = {"reason": event.reason, "message": event.message}
+            history = self._histories[number]
+            self._record(number, Computed("FAILED", error, event.explanation or event.message, history=history))
+
+    def stop(self, reason: str) -> None:
+        """Record what was begun as interrupted, and show what can be shown quickly."""
+        for number in sorted(self._begun.keys() - self._stored.keys()):
+            self._record(number, killed(reason, self._histories[number]), stopping=True)
+        self._finish("KILLED", PATIENCE)
+
+    def finish(self) -> None:
+        """Show what is not shown yet: the best models, and how the sweep ended."""
+        failed = any(outcome.has_failed for outcome in self.outcomes())
+        self._finish("FAILED" if failed or not self._stored else "FINISHED", None)
+
+    def outcomes(self) -> list[RunOutcome]:
+        """Return every run that is recorded, in the order of the plan."""
+        return [self.outcome(number) for number in sorted(self._stored)]
+
+    def outcome(self, number: int) -> RunOutcome:
+        """Return the run of a point, which is recorded."""
+        show = self._shows.get(self._uri(number))
+        run_id = self._run_ids.get(number)
+        warning = not_sent(show.queue.failure) if show and show.queue.failure and run_id is None else ""
+        title = self._points[number].title
+        return RunOutcome(self._stored[number], number in self._done_before, run_id, warning, title)
+
+    def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
+        point = self._points[number]
+        runs, begun = self._project.runs, self._begun[number]
+        rerun_of = point.again.rerun_of
+        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, rerun_of=rerun_of))
+        clear_checkpoint(runs, self._stored[number].record)
+        self._reporter.ended(number, self._stored[number])
+        if computed.status == "FAILED" and self._options.fail_fast and not stopping:
+            raise Enough
+
+    def _keep(self, number: int, stored: StoredRun) -> None:
+        self._stored[number] = stored
+        tracking = self._points[number].spec.tracking
+        if tracking.mlflow:
+            show = self._show(self._uri(number))
+            show.queue.put(lambda: self._publish(number, stored, show, with_model=tracking.log_model == "all"))
+
+    def _publish(self, number: int, stored: StoredRun, show: _Show, *, with_model: bool) -> None:
+        tags = {} if number in self._done_before else self._nesting(show)
+        live = self._live.get(number)
+        shown = live.shown if live else None
+        self._run_ids[number] = show.publisher.publish(stored, with_model=with_model, tags=tags, shown=shown)
+
+    def _show_epochs(self, number: int) -> None:
+        spec = self._points[number].spec
+        if spec.tracking.mlflow:
+            show = self._show(self._uri(number))
+            if number not in self._live:
+                self._live[number] = LiveRun(show.publisher, show.queue, spec, self._points[number].run_key)
+            self._live[number].heard(self._histories[number], partial(self._nesting, show))
+
+    def _nesting(self, show: _Show) -> dict[str, str]:
+        """Return the tags by which a run nests under the sweep that trained it."""
+        return {**sweep_tag(self._frozen), PARENT: show.sweep.open()}
+
+    def _show(self, uri: str) -> _Show:
+        if uri not in self._shows:
+            publisher = Publisher(uri, self._project.workspace)
+            self._shows[uri] = _Show(publisher, SweepPublisher(self._frozen, publisher), PublishQueue())
+        return self._shows[uri]
+
+    def _uri(self, number: int) -> str:
+        return tracking_uri(self._points[number].spec.tracking, self._project.workspace)
+
+    def _finish(self, status: str, seconds: float | None) -> None:
+        for uri, show in self._shows.items():
+            if self._begun or not may_hold(uri, published_as(self._folder).get(uri, "")):
+                show.queue.put(partial(self._close, uri, show, status))
+            show.queue.finish(seconds)
+
+    def _close(self, uri: str, show: _Show, status: str) -> None:
+        numbers = [number for number in sorted(self._stored) if self._uri(number) == uri]
+        if status != "KILLED":
+            self._log_best_models(show, numbers)
+        show.sweep.close([self.outcome(number) for number in numbers], status, self._plan.select)
+        note_published(self._folder, uri, show.sweep.open())
+
+    def _log_best_models(self, show: _Show, numbers: list[int]) -> None:
+        """Log the model of the best run of each block, where ``tracking.log_model`` says so."""
+        specs = {number: self._points[number].spec for number in numbers}
+        wanting = [number for number in numbers if specs[number].tracking.log_model in (None, "best")]
+        for block in build_leaderboard((self._stored[number] for number in wanting), self._plan.select):
+            if block.best is not None:
+                show.publisher.add_model(block.best)

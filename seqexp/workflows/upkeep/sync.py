@@ -1,0 +1,100 @@
+"""Show in MLflow what is recorded and not shown yet: a server was away, or a store was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqexp.spec.settings import TrackingSpec
+from seqexp.spec.validate import validate_as
+from seqexp.store.local_store import may_hold
+from seqexp.store.run_dir import StoredRun, find_finished, find_last, list_runs, note_published, published_as
+from seqexp.store.sweep_dir import is_owned, list_sweeps, read_plan
+from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.running.requests import RunOutcome
+from seqexp.workflows.sweeping.publish_sweep import PARENT, FrozenPlan, SweepPublisher, sweep_tag
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Something that is shown now and was not before."""
+
+    title: str
+    uri: str
+
+
+def sync(project: Project) -> Iterator[Sent]:
+    """Show every run and every sweep that its store does not show yet; what it shows is left alone.
+
+    Runs nest under the first sweep that planned them. What was recorded with ``tracking.mlflow: false`` stays unshown.
+
+    Raises:
+        StoreError: A store cannot be reached, or a sweep cannot be read.
+    """
+    publishers: dict[str, Publisher] = {}
+    under_way: set[str] = set()  # runs of sweeps that a process is at: it shows them itself
+    for folder in list_sweeps(project.sweeps):
+        plan = read_plan(folder)
+        if is_owned(folder):
+            under_way.update(point["run_key"] for point in plan["points"])
+        else:
+            yield from _sync_sweep(project, folder, plan, publishers)
+    for run in list_runs(project.runs):
+        tracking = _tracking(run)
+        publisher = _publisher(project, tracking, publishers)
+        if tracking.mlflow and run.record.run_key not in under_way and not _is_shown(run.path, publisher.uri):
+            publisher.publish(run, with_model=tracking.log_model in (None, "all"))
+            yield Sent(run.record.title, publisher.uri)
+
+
+def _sync_sweep(project: Project, folder: Path, plan: FrozenPlan, publishers: dict[str, Publisher]) -> Iterator[Sent]:
+    runs = list(_runs_of(project, plan))
+    tracked = [(run, tracking) for run in runs if (tracking := _tracking(run)).mlflow]
+    if not tracked:
+        return
+    publisher = _publisher(project, tracked[0][1], publishers)
+    if _is_shown(folder, publisher.uri) and all(_is_shown(run.path, publisher.uri) for run, _ in tracked):
+        return
+    sweep = SweepPublisher(plan, publisher)
+    outcomes = []
+    for run, tracking in tracked:
+        was_shown = _is_shown(run.path, publisher.uri)
+        tags = {**sweep_tag(plan), PARENT: sweep.open()}
+        run_id = publisher.publish(run, with_model=tracking.log_model == "all", tags=tags)
+        outcomes.append(RunOutcome(run, was_shown, run_id))
+        if not was_shown:
+            yield Sent(run.record.title, publisher.uri)
+    sweep.close(outcomes, _status(plan, outcomes, len(runs)), plan["select"])
+    note_published(folder, publisher.uri, sweep.open())
+    yield Sent(f"sweep {plan['name']} {plan['key']}", publisher.uri)
+
+
+def _status(plan: FrozenPlan, outcomes: Sequence[RunOutcome], n_runs: int) -> str:
+    if any(outcome.has_failed and outcome.stored.record.status == "FAILED" for outcome in outcomes):
+        return "FAILED"
+    wanted = plan["search"]["trials"] * len(plan["search"]["repeated"]) if plan["search"] else len(plan["points"])
+    whole = n_runs >= wanted and not any(outcome.has_failed for outcome in outcomes)
+    return "FINISHED" if whole else "KILLED"
+
+
+def _runs_of(project: Project, plan: FrozenPlan) -> Iterator[StoredRun]:
+    for point in plan["points"]:
+        place = (project.runs, point["spec"]["name"], point["run_key"])
+        if run := find_finished(*place) or find_last(*place):
+            yield run
+
+
+def _tracking(run: StoredRun) -> TrackingSpec:
+    return validate_as(TrackingSpec, run.spec.get("tracking", {}))
+
+
+def _publisher(project: Project, tracking: TrackingSpec, publishers: dict[str, Publisher]) -> Publisher:
+    uri = tracking_uri(tracking, project.workspace)
+    return publishers.setdefault(uri, Publisher(uri, project.workspace))
+
+
+def _is_shown(folder: Path, uri: str) -> bool:
+    known = published_as(folder).get(uri)
+    return known is not None and may_hold(uri, known)

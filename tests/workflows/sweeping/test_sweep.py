@@ -1,0 +1,307 @@
+"""Sweeps: what is run again and what is not, workers, failures, MLflow, leaderboards."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.tracking import MlflowClient
+
+import seqexp
+from seqexp.errors import ConfigError, StoreError
+from seqexp.store.run_dir import StoredRun, list_runs
+from seqexp.store.sweep_dir import own_sweep
+from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.reading.leaderboard import _bootstrap, build_leaderboard
+from seqexp.workflows.running.reporter import Reporter
+from seqexp.workflows.sweeping.dry_run import look_ahead
+from seqexp.workflows.sweeping.earlier import SweepOptions
+from seqexp.workflows.sweeping.plan import plan_sweep
+from seqexp.workflows.sweeping.sweep import SweepResult, run_sweep
+
+Write = Callable[[str, str], Path]
+SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "tracking=none"]
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+class TestAgain:
+    """The same command runs what is missing, and no more than it is asked to."""
+
+    WORDS = [
+        *SMALL,
+        "topology.layers=[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]",
+        "optimizer=sgd",
+        "optimizer.clipnorm=null",
+        "training.epochs=8",
+        "execution=inline",
+    ]
+
+    def test_a_failed_run_stops_no_other(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "optimizer.learning_rate=1e12,0.01"])
+        result = run_sweep(project, plan)
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FAILED", "FINISHED"]
+        assert result.outcomes[0].stored.record.error["reason"] == "diverged"
+
+        again = run_sweep(project, plan)
+        assert [outcome.was_done for outcome in again.outcomes] == [True, True]
+        assert len(again.failed) == 1
+
+        retried = run_sweep(project, plan, SweepOptions(retry_failed=True))
+        assert [outcome.was_done for outcome in retried.outcomes] == [False, True]
+        assert retried.outcomes[0].stored.record.attempt == 2
+
+        forced = run_sweep(project, plan, SweepOptions(force=True))
+        assert [outcome.stored.record.attempt for outcome in forced.outcomes] == [3, 2]
+
+    def test_fail_fast_runs_no_more(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "optimizer.learning_rate=1e12,0.01"])
+        result = run_sweep(project, plan, SweepOptions(fail_fast=True))
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FAILED"]
+
+    def test_an_interrupted_sweep_goes_on_where_it_was(self, project: Project) -> None:
+        class Interrupt(Reporter):
+            def ended(self, number: int, stored: StoredRun | None = None) -> None:
+                raise KeyboardInterrupt
+
+        plan = plan_sweep(project, [*self.WORDS, "seed=0..2"])
+        result = SweepResult()
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(project, plan, reporter=Interrupt(), result=result)
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FINISHED"]
+        again = run_sweep(project, plan)
+        assert [outcome.was_done for outcome in again.outcomes] == [True, False, False]
+
+    def test_a_larger_sweep_takes_over_what_is_done(self, project: Project) -> None:
+        run_sweep(project, plan_sweep(project, [*self.WORDS, "seed=0,1"]))
+        larger = plan_sweep(project, [*self.WORDS, "seed=1..3"])
+        assert [outcome.was_done for outcome in run_sweep(project, larger).outcomes] == [True, False, False]
+
+    def test_the_plan_is_frozen_beside_the_runs(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "seed=0,1", "topology=one_to_one,one_to_many"])
+        run_sweep(project, plan)
+        (path,) = project.sweeps.glob("*/plan.json")
+        frozen = json.loads(path.read_text())
+        assert path.parent.name == f"seqexp-{plan.key}"
+        assert [point["run_key"] for point in frozen["points"]] == [point.run_key for point in plan.points]
+        assert frozen["points"][0]["spec"]["data"]["name"] == "sine"
+        reordered = plan_sweep(
+            project, [*self.WORDS, "seed=1,0", "topology=one_to_one,one_to_many", "timesteps=choice(1)"]
+        )
+        assert reordered.key == plan.key
+
+    def test_a_second_driver_says_who_is_at_it(self, project: Project) -> None:
+        plan = plan_sweep(project, [*self.WORDS, "seed=0,1"])
+        with own_sweep(project.sweeps, plan.as_values()), pytest.raises(StoreError, match=f"process {os.getpid()} on"):
+            run_sweep(project, plan)
+        assert len(run_sweep(project, plan).outcomes) == 2
+
+    def test_data_that_change_under_a_sweep_are_noticed(self, project: Project, write: Write) -> None:
+        table = write("t.csv", "a\n" + "\n".join(str(n % 7) for n in range(200)))
+        words = [word for word in self.WORDS if not word.startswith("data")]
+        plan = plan_sweep(project, [*words, "data=table", f"data.path={table}", "data.targets=a", "seed=0,1"])
+        table.write_text("a\n" + "\n".join(str(n % 5) for n in range(200)))
+        result = run_sweep(project, plan)
+        assert {outcome.stored.record.error["reason"] for outcome in result.outcomes} == {"data_changed"}
+
+
+class TestWorkers:
+    """What processes compute is what one process computes."""
+
+    WORDS = [*SMALL[:-1], "topology=vector_output,many_to_one", "topology.units=3", "seed=0,1", "execution.workers=2"]
+
+    def test_they_give_the_same_bits(self, project: Project, tmp_path: Path) -> None:
+        by_workers = run_sweep(project, plan_sweep(project, [*self.WORDS, "tracking=none"]))
+        other = open_project(_folder(tmp_path / "other"))
+        inline = run_sweep(other, plan_sweep(other, [*self.WORDS[:-1], "execution=inline", "tracking=none"]))
+        assert [outcome.stored.record.status for outcome in by_workers.outcomes] == ["FINISHED"] * 4
+        for ours, theirs in zip(by_workers.outcomes, inline.outcomes, strict=True):
+            assert ours.stored.record.run_key == theirs.stored.record.run_key
+            assert ours.stored.record.metrics == theirs.stored.record.metrics
+            assert np.array_equal(ours.stored.forecasts["forecast"], theirs.stored.forecasts["forecast"])
+            assert len(ours.stored.history) == 1
+
+    def test_mlflow_shows_a_parent_and_every_run_once(self, project: Project) -> None:
+        plan = plan_sweep(project, self.WORDS)
+        result = run_sweep(project, plan)
+        assert not any(outcome.warning for outcome in result.outcomes)
+        client = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("seqexp").experiment_id
+        children = client.search_runs([experiment], f"tags.`sweep.{plan.key}` = 'seqexp' and tags.run_key != ''")
+        shown = {run.info.run_id: run.data.tags["run_key"] for run in children}
+        assert shown == {outcome.mlflow_run_id: outcome.stored.record.run_key for outcome in result.outcomes}
+        (parent,) = client.search_runs([experiment], "tags.`seqexp.kind` = 'sweep'")
+        assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+        assert parent.info.status == "FINISHED"
+        assert parent.data.params == {"topology": "vector_output,many_to_one", "seed": "0,1"}
+        assert parent.data.metrics["runs/planned"] == 4
+        best = client.get_run(parent.data.tags["best.7.future"])
+        scores = [run.data.metrics["val/mae"] for run in children if run.data.tags["topology"] == "vector_output"]
+        assert best.data.metrics["val/mae"] == min(scores)
+        table = mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/leaderboard.json")
+        # Two blocks, each with one row of two seeds and the baselines; of one step, none is the period before.
+        assert len(table["data"]) == (1 + 5) + (1 + 6)
+        assert mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/plan.json")["key"] == plan.key
+
+        larger = plan_sweep(project, [*self.WORDS[:-2], "seed=1..2", self.WORDS[-1]])
+        run_sweep(project, larger)
+        again = client.search_runs([experiment], f"tags.`sweep.{larger.key}` = 'seqexp' and tags.run_key != ''")
+        trained_by = {run.data.tags["mlflow.parentRunId"] for run in again}
+        assert len(again) == 4
+        assert len(trained_by) == 2
+        assert parent.info.run_id in trained_by
+
+    def test_a_sweep_that_is_done_leaves_mlflow_alone(self, project: Project) -> None:
+        plan = plan_sweep(project, [*TestAgain.WORDS, "tracking=mlflow", "seed=0,1"])
+        run_sweep(project, plan)
+        before = (project.workspace / "mlflow.db").stat().st_mtime_ns
+        again = run_sweep(project, plan)
+        assert all(outcome.mlflow_run_id for outcome in again.outcomes)
+        assert (project.workspace / "mlflow.db").stat().st_mtime_ns == before
+
+    def test_a_model_that_cannot_be_built_fails_alone(self, project: Project, write: Write) -> None:
+        write("conf/topology/wrong.yaml", "units: 3\ncontract: {}\nlayers: [{LSTM: {units: '${topology.units}'}}]\n")
+        project = open_project(project.workspace)
+        words = [word for word in self.WORDS if not word.startswith("topology=")]
+        result = run_sweep(project, plan_sweep(project, [*words, "topology=wrong,vector_output", "tracking=none"]))
+        by_topology = {outcome.stored.record.title.split()[0]: outcome.stored.record for outcome in result.outcomes}
+        assert by_topology["wrong"].error["reason"] == "refused"
+        assert "gives the shape" in by_topology["wrong"].error["message"]
+        assert by_topology["vector_output"].status == "FINISHED"
+
+    def test_where_they_work_is_no_axis(self, project: Project) -> None:
+        with pytest.raises(ConfigError, match="one place"):
+            plan_sweep(project, [*SMALL, "execution.workers=1,2"])
+
+    def test_a_server_that_does_not_answer_stops_nothing(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        words = [*TestAgain.WORDS, "tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "seed=0,1"]
+        result = run_sweep(project, plan_sweep(project, words))
+        assert [outcome.stored.record.status for outcome in result.outcomes] == ["FINISHED"] * 2
+        assert all("does not answer" in outcome.warning for outcome in result.outcomes)
+
+
+def test_a_dry_run_says_what_would_be_run(project: Project) -> None:
+    words = [*TestAgain.WORDS, "seed=0..3"]
+    run_sweep(project, plan_sweep(project, [*TestAgain.WORDS, "seed=0,1"]))
+    plan = plan_sweep(project, words)
+    outlook = look_ahead(project, plan, SweepOptions())
+    assert [len(points) for points in (outlook.done, outlook.failed, outlook.to_do)] == [2, 0, 2]
+    assert outlook.programs == 1
+    assert outlook.seconds is not None
+    assert len(look_ahead(project, plan, SweepOptions(force=True)).to_do) == 4
+    assert len(list(list_runs(project.runs))) == 2
+
+
+def test_a_leaderboard_ranks_inside_a_block_by_validation_alone(project: Project) -> None:
+    plan = plan_sweep(project, [*SMALL, "topology=vector_output,many_to_one,encoder_decoder", "topology.units=4"])
+    run_sweep(project, plan)
+    blocks = build_leaderboard(list_runs(project.runs))
+    assert [block.output_length for block in blocks] == [1, 7]
+    for block in blocks:
+        scores = [row.metrics["val/mae"] for row in block.rows]
+        assert scores == sorted(scores)
+        assert [row.rank for row in block.rows if row.run] == list(range(1, len([r for r in block.rows if r.run]) + 1))
+        assert {row.label for row in block.rows if not row.run} >= {"persistence", "seasonal naive", "linear", "drift"}
+
+
+def test_runs_that_differ_in_the_seed_alone_share_a_row(project: Project) -> None:
+    plan = plan_sweep(project, [*TestAgain.WORDS, "optimizer.learning_rate=0.01,0.02", "seed=0..2"])
+    outcomes = run_sweep(project, plan).outcomes
+    (block,) = build_leaderboard(outcome.stored for outcome in outcomes)
+    rows = {row.label: row for row in block.rows if row.run}
+    assert set(rows) == {f"encoder_decoder 14->7 learning_rate={rate} (3 seeds)" for rate in ("0.01", "0.02")}
+    scores = [outcome.stored.record.metrics["val/mae"] for outcome in outcomes[:3]]
+    row = rows["encoder_decoder 14->7 learning_rate=0.01 (3 seeds)"]
+    assert row.metrics["val/mae"] == pytest.approx(np.mean(scores))
+    assert row.spread["val/mae"] == pytest.approx(np.std(scores, ddof=1))
+    assert row.run is not None
+    assert row.run.record.metrics["val/mae"] == min(scores)
+    assert sorted(row.rank for row in rows.values()) == [1, 2]
+
+
+def test_a_leaderboard_has_a_row_for_each_season(project: Project) -> None:
+    plan = plan_sweep(project, [*SMALL, "topology=vector_output", "topology.units=4", "data.season=12,24"])
+    (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan).outcomes)
+    naive = {row.label: row.metrics["val/mae"] for row in block.rows if not row.run}
+    assert {label for label in naive if label.startswith("seasonal")} == {"seasonal naive 12", "seasonal naive 24"}
+    assert naive["seasonal naive 12"] != naive["seasonal naive 24"]
+
+
+def test_the_best_model_of_a_sweep_is_logged(project: Project) -> None:
+    words = [*SMALL[:-1], "topology=vector_output", "topology.units=2,4"]
+    result = run_sweep(project, plan_sweep(project, words))
+    best = min(result.outcomes, key=lambda outcome: outcome.stored.record.metrics["val/mae"])
+    client = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("seqexp").experiment_id
+    assert [model.source_run_id for model in client.search_logged_models([experiment])] == [best.mlflow_run_id]
+
+
+def test_python_does_what_the_command_line_does(project: Project) -> None:
+    words = [*SMALL, "topology=vector_output", "topology.units=4"]
+    sweep = seqexp.sweep([*words, "seed=0,1"], workspace=project.workspace)
+    assert [run.status for run in sweep] == ["FINISHED", "FINISHED"]
+    run = seqexp.run([*words, "seed=1"], workspace=project.workspace)
+    assert run.run_dir == sweep.runs[1].run_dir
+    loaded = seqexp.load(run.run_key, workspace=project.workspace)
+    assert loaded.metrics == run.metrics
+    assert loaded.spec == run.spec
+    assert loaded.spec.seed == 1
+    assert loaded.history["epoch"].tolist() == [1.0]
+    assert loaded.forecasts["forecast"].shape == (24, 7, 1)
+    assert loaded.model.output_shape == (None, 7, 1)
+
+
+def test_skill_is_measured_against_the_best_baseline_of_the_block(project: Project) -> None:
+    words = ["data=co2", "data.missing=forward_fill", "training.epochs=1", "topology=vector_output", "tracking=none"]
+    plan = plan_sweep(project, [*words, "topology.units=2", "execution=inline", "timesteps=1,26"])
+    (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan).outcomes)
+    best = min(row.metrics["val/mae"] for row in block.rows if not row.run)
+    assert {row.label for row in block.rows if row.label.startswith("linear")} == {"linear of 1", "linear of 26"}
+    for row in block.rows:
+        if row.run:
+            assert row.metrics["val/skill"] == pytest.approx(1 - row.metrics["val/mae"] / best)
+    by_error = [row.metrics["val/skill"] for row in block.rows if row.run]
+    assert by_error == sorted(by_error, reverse=True)
+
+
+def test_rows_that_differ_in_their_layers_alone_are_told_apart(project: Project) -> None:
+    dense = "[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
+    other = "[{Flatten:{}},{Dropout:{rate:0.5}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
+    words = [*SMALL, "execution=inline", f"topology.layers=choice({dense},{other})"]
+    (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan_sweep(project, words)).outcomes)
+    labels = {row.label.removeprefix("encoder_decoder 14->7 ") for row in block.rows if row.run}
+    assert labels == {"Flatten-Dense-Reshape", "Flatten-Dropout-Dense-Reshape"}
+
+
+def test_the_interval_of_means_narrows_with_the_seeds() -> None:
+    few, many = _bootstrap([1.0, 2.0, 3.0]), _bootstrap([1.0, 2.0, 3.0] * 20)
+    assert few == _bootstrap([1.0, 2.0, 3.0])
+    assert 1.0 <= few[0] < many[0] < 2.0 < many[1] < few[1] <= 3.0
+    # Of 60 values with the standard deviation 0.82, the means have 0.105: twice that to either side.
+    assert many[1] - many[0] == pytest.approx(2 * 1.96 * 0.8165 / 60**0.5, rel=0.1)
+
+
+def test_numbers_and_tokens_in_one_sweep_are_each_ranked_by_a_figure_of_theirs(project: Project) -> None:
+    study = project.workspace / "both.yaml"
+    study.write_text(
+        "question: both?\n"
+        "set: {topology: many_to_one, topology.units: 2, training.epochs: 1, tracking.mlflow: false}\n"
+        "sweep:\n"
+        "  - {data: adding, data.source: [{adding: {examples: 200}}], timesteps: 4}\n"
+        "  - {data: addition, data.source: [{addition: {digits: 1, examples: 40}}], topology: vector_output}\n"
+    )
+    result = run_sweep(project, plan_sweep(project, [str(study)]))
+    blocks = build_leaderboard([outcome.stored for outcome in result.outcomes], result.select)
+    assert {block.select for block in blocks} == {"val/mae", "val/cross_entropy"}
+    assert all(block.best is not None for block in blocks)
