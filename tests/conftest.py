@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,29 @@ def workspace(tmp_path: Path, migrated_store: Path) -> Path:
 def project(workspace: Path) -> Project:
     """A project in the workspace."""
     return open_project(workspace)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Give a command to seqexp as on the command line, in this process."""
+    from seqexp.cli.main import run_command
+
+    def give(*words: str) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["seqexp", *words])
+        code = run_command()
+        return Said(code, *capsys.readouterr())
+
+    return give
 
 
 @pytest.fixture

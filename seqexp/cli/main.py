@@ -60,14 +60,15 @@ def _root(
 def main() -> NoReturn:
     """Run the command line and exit."""
     raise_when_stopped()
-    sys.exit(_exit_code())
+    sys.exit(run_command())
 
 
 def _asks_for_json(words: Sequence[str]) -> bool:
     return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
 
 
-def _exit_code() -> int:
+def run_command() -> int:
+    """Do what ``sys.argv`` asks for, say what went wrong, and give the exit code."""
     from seqexp.cli.screen import print_error, print_json
 
     as_json = _asks_for_json(sys.argv)
