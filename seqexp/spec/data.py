@@ -133,6 +133,8 @@ class DataSpec(Frozen):
             topologies with a layer ``ConcatFuture``.
         calendar: What is made of the stamps, known ahead like ``future``.
         lead: Steps between the last one that is read and the first that is forecast.
+        missing: What is done about holes. ``drop`` leaves the series in segments, and no window crosses a hole;
+            ``segment`` is read as the same.
         snapshot: Whether a copy of the series is kept beside the runs, for reruns when the file has changed.
         transform: What is done to the target columns, before they are scaled.
         scaler: One of :data:`SCALERS`, or a part that names a user's own.
@@ -154,7 +156,10 @@ class DataSpec(Frozen):
     frequency: Text | None = None
     season: Count | None = None
     lead: Annotated[int, Field(ge=0, le=100_000)] = 0
-    missing: Literal["error", "forward_fill", "seasonal_fill", "drop"] = "error"
+    missing: Annotated[
+        Literal["error", "forward_fill", "seasonal_fill", "drop"],
+        BeforeValidator(lambda word: "drop" if word == "segment" else word),  # another word for it, of one meaning
+    ] = "error"
     duplicates: Literal["error", "first", "last", "mean"] = "error"
     snapshot: Literal["copy", "reference"] = "copy"
     transform: Annotated[Many[Literal["log", "difference", "seasonal_difference"]], BeforeValidator(_one_or_many)] = ()

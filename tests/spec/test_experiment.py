@@ -114,6 +114,10 @@ def test_everything_else_changes_the_run_key(override: str, compose: Compose) ->
     assert short_key(base.what_affects_the_result()) != short_key(other.what_affects_the_result())
 
 
+def test_segment_is_another_word_for_drop(compose: Compose) -> None:
+    assert compose("data.missing=segment") == compose("data.missing=drop")
+
+
 def test_leaving_out_what_affects_nothing_leaves_the_spec_as_it_is(compose: Compose) -> None:
     spec = compose()
     before = spec.as_tree()
