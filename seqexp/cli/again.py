@@ -14,6 +14,7 @@ from seqexp.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqexp.workflows.project import Project
+    from seqexp.workflows.rerunning.options import RerunOptions
 
 TOLERANCE = 1e-4
 
@@ -73,28 +74,28 @@ def rerun(
     [bold]Examples:[/]  seqexp rerun 108749  |  seqexp rerun 108749 training.epochs=50  |  seqexp rerun --sweep lookback
     """
     from seqexp.workflows.project import open_project
+    from seqexp.workflows.rerunning.options import RerunOptions
+    from seqexp.workflows.rerunning.recorded_data import DataChoice
 
+    options = RerunOptions(DataChoice(data), tolerance)
     project = open_project(workspace, config_dir, plugin)
     if sweep is not None:
         if run is not None and "=" not in run:
             message = f"a run ({run}) and a sweep ({sweep}) are asked for."
             raise ConfigError(message, key="--sweep", mend="Name one of the two.")
         words = [*([run] if run else []), *(overrides or [])]
-        _rerun_sweep(project, sweep, words, data, tolerance, json=json)
+        _rerun_sweep(project, sweep, words, options, json=json)
         return
     if run is None:
         raise ConfigError("rerun needs a run, or a sweep.", mend="seqexp list runs shows what there is.")
-    _rerun_one(project, run, overrides or [], data, tolerance, json=json)
+    _rerun_one(project, run, overrides or [], options, json=json)
 
 
-def _rerun_one(
-    project: Project, run: str, overrides: Sequence[str], data: Data, tolerance: float, *, json: bool
-) -> None:
+def _rerun_one(project: Project, run: str, overrides: Sequence[str], options: RerunOptions, *, json: bool) -> None:
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.reports import print_warnings
     from seqexp.cli.screen import print_json
     from seqexp.cli.verdicts import print_rerun
-    from seqexp.workflows.rerunning.recorded_data import DataChoice
     from seqexp.workflows.rerunning.rerun import rerun as repeat
     from seqexp.workflows.running.requests import RunOutcome
 
@@ -104,8 +105,7 @@ def _rerun_one(
             project,
             run,
             overrides,
-            data=DataChoice(data),
-            tolerance=tolerance,
+            options,
             reporter=BarReporter(),
             on_killed=interrupted.append,
         )
@@ -121,14 +121,11 @@ def _rerun_one(
         raise typer.Exit(1)
 
 
-def _rerun_sweep(
-    project: Project, sweep: str, overrides: Sequence[str], data: Data, tolerance: float, *, json: bool
-) -> None:
+def _rerun_sweep(project: Project, sweep: str, overrides: Sequence[str], options: RerunOptions, *, json: bool) -> None:
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.reports import print_warnings
     from seqexp.cli.screen import print_json, progress
     from seqexp.cli.verdicts import print_rerun_sweep
-    from seqexp.workflows.rerunning.recorded_data import DataChoice
     from seqexp.workflows.rerunning.rerun_sweep import RerunSweepResult, rerun_sweep
 
     result = RerunSweepResult()
@@ -137,8 +134,7 @@ def _rerun_sweep(
             project,
             sweep,
             overrides,
-            data=DataChoice(data),
-            tolerance=tolerance,
+            options,
             reporter=BarReporter(),
             result=result,
         )

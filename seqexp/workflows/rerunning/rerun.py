@@ -10,9 +10,10 @@ from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
 from seqexp.workflows.rerunning.differences import find_differences
 from seqexp.workflows.rerunning.find_original import find_original
-from seqexp.workflows.rerunning.recorded_data import Chosen, DataChoice, choose_data
+from seqexp.workflows.rerunning.options import RerunOptions
+from seqexp.workflows.rerunning.recorded_data import Chosen, choose_data
 from seqexp.workflows.rerunning.respecify import recorded_spec, respecify
-from seqexp.workflows.rerunning.verdict import TOLERANCE, Verdict, judge
+from seqexp.workflows.rerunning.verdict import Verdict, judge
 from seqexp.workflows.running.again import Again
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.requests import RunOutcome, request_run
@@ -37,9 +38,8 @@ def rerun(
     project: Project,
     word: str,
     overrides: Sequence[str] = (),
+    options: RerunOptions | None = None,
     *,
-    data: DataChoice = DataChoice.auto,
-    tolerance: float = TOLERANCE,
     reporter: Reporter | None = None,
     on_killed: Callable[[RunOutcome], None] | None = None,
 ) -> Rerun:
@@ -49,21 +49,21 @@ def rerun(
         project: Where the new attempt is recorded.
         word: The run: its key or the beginning of it, its directory, or its MLflow run id.
         overrides: What is to be another; then it is a run of another key.
-        data: Which data are read: today's, the copy, or the copy where today's are others.
-        tolerance: By how much figures may differ, relative to their size.
+        options: How it is repeated.
         reporter: Hears of every epoch.
         on_killed: Told of the record of a run that is interrupted, before the interruption goes on.
 
     Raises:
         SeqexpError: There is no such run, or it cannot be repeated; nothing is recorded.
     """
+    options = options or RerunOptions()
     before = find_original(project, word)
     composed = respecify(project, before, overrides)
     with composed.explained():
-        chosen = choose_data(before, recorded_spec(before), composed.spec, data)
+        chosen = choose_data(before, recorded_spec(before), composed.spec, options.data)
     again = Again(before.path.name, chosen.kept)
     outcome = request_run(project, composed, force=True, again=again, reporter=reporter, on_killed=on_killed)
-    return judged(before, outcome, chosen, tolerance)
+    return judged(before, outcome, chosen, options.tolerance)
 
 
 def judged(before: StoredRun, outcome: RunOutcome, chosen: Chosen, tolerance: float) -> Rerun:

@@ -18,10 +18,11 @@ from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.identity import program_key_of, run_key_of
 from seqexp.workflows.project import Project
 from seqexp.workflows.rerunning.find_original import find_originals
+from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import Chosen, DataChoice, choose_data
 from seqexp.workflows.rerunning.rerun import Rerun, judged
 from seqexp.workflows.rerunning.respecify import recorded_spec
-from seqexp.workflows.rerunning.verdict import TOLERANCE, Outcome
+from seqexp.workflows.rerunning.verdict import Outcome
 from seqexp.workflows.running.again import Again
 from seqexp.workflows.running.kept_data import plan_snapshot
 from seqexp.workflows.running.reporter import Reporter
@@ -112,9 +113,8 @@ def rerun_sweep(
     project: Project,
     word: str,
     overrides: Sequence[str] = (),
+    options: RerunOptions | None = None,
     *,
-    data: DataChoice = DataChoice.auto,
-    tolerance: float = TOLERANCE,
     reporter: Reporter | None = None,
     result: RerunSweepResult | None = None,
 ) -> RerunSweepResult:
@@ -124,14 +124,14 @@ def rerun_sweep(
         project: Where the sweep is recorded.
         word: The sweep.
         overrides: Keys of ``execution``.
-        data: As of one run.
-        tolerance: As of one run.
+        options: How they are repeated.
         reporter: Hears of every epoch.
         result: Filled and returned; for who wants to see what there is when it is interrupted.
 
     Raises:
         SeqexpError: There is no such sweep, or a run of it cannot be repeated; nothing is recorded.
     """
+    options = options or RerunOptions()
     project.load_code()
     plan, originals = find_originals(project, word)
     execution = _execution(project, originals[0], overrides)
@@ -142,7 +142,7 @@ def rerun_sweep(
     chosen: dict[str, tuple[StoredRun, Chosen]] = {}
     points = []
     for before in originals:
-        point, source = _point(before, data, sources)
+        point, source = _point(before, options.data, sources)
         points.append(point)
         chosen[before.path.name] = before, source.chosen
     question = f"Do the runs of the sweep {plan['name']} {plan['key']} come out the same?"
@@ -153,7 +153,7 @@ def rerun_sweep(
         ended = [outcome for outcome in result.sweep.outcomes if outcome.stored.record.status != "KILLED"]
         for outcome in ended:
             before, used = chosen[outcome.stored.record.rerun_of]
-            result.reruns.append(judged(before, outcome, used, tolerance))
+            result.reruns.append(judged(before, outcome, used, options.tolerance))
     return result
 
 

@@ -20,6 +20,7 @@ from seqexp.store.run_dir import MANIFEST, RECORD, StoredRun, list_runs, read_ru
 from seqexp.store.snapshots import list_snapshots
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.rerunning.find_original import find_original
+from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import DataChoice
 from seqexp.workflows.rerunning.rerun import Rerun, rerun
 from seqexp.workflows.running.reporter import Reporter
@@ -75,7 +76,8 @@ def _only(project: Project) -> StoredRun:
 
 
 def _again(project: Project, *overrides: str, **options: Any) -> Rerun:
-    return rerun(project, _only(project).record.run_key[:8], overrides, **options)
+    how = RerunOptions(**{key: options.pop(key) for key in ("data", "tolerance") if key in options})
+    return rerun(project, _only(project).record.run_key[:8], overrides, how, **options)
 
 
 def test_a_run_is_reproduced_as_a_new_attempt(place: Project) -> None:

@@ -16,6 +16,7 @@ from seqexp.store.snapshots import list_snapshots
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.rerunning.find_original import find_originals
+from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.rerun import rerun
 from seqexp.workflows.rerunning.rerun_sweep import RerunSweepResult, rerun_sweep
 from seqexp.workflows.running.reporter import Reporter
@@ -102,7 +103,7 @@ def test_mlflow_shows_the_repetition_as_a_sweep_of_its_own(place: Project) -> No
 def test_runs_that_did_not_finish_are_left_out_and_a_drift_counts(place: Project) -> None:
     first, second = sorted(list_runs(place.runs), key=lambda run: run.record.run_key)
     (first.path / "record.json").write_text("{}")
-    result = rerun_sweep(place, "pair", tolerance=0.0)
+    result = rerun_sweep(place, "pair", options=RerunOptions(tolerance=0.0))
     assert result.total == "1 of 1 bitwise; 1 left out, without a sound result"
     (second.path / "record.json").write_text("{}")
     result = rerun_sweep(place, "pair")  # the repetition is what is left of the second
