@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from seqexp.cli.optional_value import FROM_MLFLOW
 from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError
@@ -61,6 +62,16 @@ def rerun(
         float,
         typer.Option("--tolerance", help="By how much figures may differ, relative to their size.", min=0.0, max=1.0),
     ] = TOLERANCE,
+    from_mlflow: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            FROM_MLFLOW,
+            help="The run is recorded elsewhere, and MLflow shows it: RUN is its MLflow run id or its key there. URI "
+            "is the store (http://host:5000, sqlite:////path/to/mlflow.db); without it, that of the workspace.",
+            metavar="[URI]",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
@@ -72,17 +83,21 @@ def rerun(
     it another run: what they change is named beside the figures.
 
     [bold]Examples:[/]  seqexp rerun 108749  |  seqexp rerun 108749 training.epochs=50  |  seqexp rerun --sweep lookback
+    |  seqexp rerun 108749 --from-mlflow http://host:5000
     """
     from seqexp.workflows.project import open_project
     from seqexp.workflows.rerunning.options import RerunOptions
     from seqexp.workflows.rerunning.recorded_data import DataChoice
 
-    options = RerunOptions(DataChoice(data), tolerance)
+    options = RerunOptions(DataChoice(data), tolerance, from_mlflow)
     project = open_project(workspace, config_dir, plugin)
     if sweep is not None:
         if run is not None and "=" not in run:
             message = f"a run ({run}) and a sweep ({sweep}) are asked for."
             raise ConfigError(message, key="--sweep", mend="Name one of the two.")
+        if from_mlflow is not None:
+            message = "the runs of a sweep are found by its plan, which is here or nowhere."
+            raise ConfigError(message, key=FROM_MLFLOW, mend="Name its runs, one after another.")
         words = [*([run] if run else []), *(overrides or [])]
         _rerun_sweep(project, sweep, words, options, json=json)
         return

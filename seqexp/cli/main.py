@@ -15,6 +15,7 @@ import typer
 from seqexp.cli.again import rerun
 from seqexp.cli.look import check, explain, list_, show
 from seqexp.cli.models import export, predict, prune, refit, register
+from seqexp.cli.optional_value import RerunCommand
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
@@ -35,7 +36,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(run)
 app.command()(sweep)
-app.command()(rerun)
+app.command(cls=RerunCommand)(rerun)
 app.command()(compare)
 app.command()(predict)
 app.command()(refit)

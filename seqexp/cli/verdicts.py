@@ -21,7 +21,8 @@ _MOST = 12  # figures that are shown
 def print_rerun(done: Rerun) -> None:
     """Print the verdict, the figures that differ, what else differs, and where the new attempt lies."""
     console, before, after = results(), done.before, done.outcome.stored
-    console.print(Text(f"{before.path.name} ({before.record.title}) run again as {after.path.name}"), soft_wrap=True)
+    name = before.path.name if after.record.rerun_of == before.path.name else f"MLflow run {after.record.rerun_of}"
+    console.print(Text(f"{name} ({before.record.title}) run again as {after.path.name}"), soft_wrap=True)
     console.print(verdict_line(done.verdict), soft_wrap=True)
     console.print()
     _print_figures(done)

@@ -31,7 +31,8 @@ QUIET = {
 _BATCH = 1000  # metrics in one call; MLflow takes no more
 _LONGEST_PARAM = 6000
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
-_READY = "seqexp.published"  # set last: a run without it was interrupted while it was sent
+_READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
+_OLDER = "true"  # what earlier releases set it to
 
 
 class MlflowStore:
@@ -93,7 +94,7 @@ class MlflowStore:
         """
         with self._explained():
             experiment_id = self._experiment(run.experiment)
-            found = self._find(experiment_id, run.identity)
+            found = self._find_sent(experiment_id, run)
             if found is not None and found.data.tags.get(_READY):
                 return str(found.info.run_id)
             run_id = found.info.run_id if found is not None else run.run_id or self._create(experiment_id, run)
@@ -104,7 +105,7 @@ class MlflowStore:
             if run.model is not None and not self._has_model(experiment_id, run_id):
                 self._log_model(experiment_id, run_id, run.model)
             self._client.set_terminated(run_id, run.status, end_time=run.ended)
-            self._client.set_tag(run_id, _READY, "true")
+            self._client.set_tag(run_id, _READY, str(run.started))
             return str(run_id)
 
     def open_sweep(self, sweep: SweepProjection) -> str:
@@ -195,6 +196,18 @@ class MlflowStore:
         words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
         found = self._client.search_runs([experiment_id], filter_string=words, max_results=1)
         return found[0] if found else None
+
+    def _find_sent(self, experiment_id: str, run: Projection) -> Any:
+        """Return what was sent of a run, or None.
+
+        Not another run that had its identity before: whose directory was lost, so that the attempt was counted anew.
+        """
+        words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in run.identity.items())
+        for found in self._client.search_runs([experiment_id], filter_string=words):
+            sent = found.data.tags.get(_READY)
+            if sent in (None, str(run.started)) or (sent == _OLDER and found.info.run_id != run.tags.get("rerun_of")):
+                return found
+        return None
 
     def _create(self, experiment_id: str, run: Projection) -> str:
         created = self._client.create_run(experiment_id, run.started, _all_tags(run), run.run_name)

@@ -35,7 +35,8 @@ class RunRecord:
             scaler values, season, first and last stamps.
         timings: Stage -> seconds.
         environment: Versions, machine, flags, git commit of the working directory, seqexp's own code.
-        rerun_of: ``<run key>-<attempt>`` of the run that this one repeats; empty where it repeats none.
+        rerun_of: ``<run key>-<attempt>`` of the run that this one repeats, the MLflow run id of one that MLflow alone
+            shows; empty where it repeats none.
     """
 
     name: str

@@ -49,8 +49,12 @@ def tracking_uri(tracking: TrackingSpec, workspace: Path) -> str:
 
 def default_tracking_uri(project: Project) -> str:
     """Return where a project's runs are shown when no override says otherwise."""
-    asked = next((str(s.value) for s in reversed(project.defaults) if s.key == "tracking.uri"), None)
-    return tracking_uri(TrackingSpec(uri=asked), project.workspace)
+    return tracking_uri(TrackingSpec(uri=asked_tracking_uri(project)), project.workspace)
+
+
+def asked_tracking_uri(project: Project) -> str | None:
+    """Return where a project's seqexp.yaml says that runs are shown; None where it does not say."""
+    return next((str(s.value) for s in reversed(project.defaults) if s.key == "tracking.uri"), None)
 
 
 def workspace_tag(workspace: Path) -> str:

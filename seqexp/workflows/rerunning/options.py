@@ -15,7 +15,9 @@ class RerunOptions:
     Attributes:
         data: Which data are read: today's, the copy, or the copy where today's are others.
         tolerance: By how much figures may differ, relative to their size.
+        from_mlflow: The tracking store that shows the run, which is not recorded here; empty for that of the workspace.
     """
 
     data: DataChoice = DataChoice.auto
     tolerance: float = TOLERANCE
+    from_mlflow: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from seqexp.data.changes import describe_change
@@ -42,7 +43,14 @@ class Chosen:
     notes: tuple[str, ...] = ()
 
 
-def choose_data(before: StoredRun, recorded: ExperimentSpec, spec: ExperimentSpec, choice: DataChoice) -> Chosen:
+def choose_data(
+    before: StoredRun,
+    recorded: ExperimentSpec,
+    spec: ExperimentSpec,
+    choice: DataChoice,
+    *,
+    copies: Path | None = None,
+) -> Chosen:
     """Choose what a rerun reads.
 
     Args:
@@ -50,6 +58,7 @@ def choose_data(before: StoredRun, recorded: ExperimentSpec, spec: ExperimentSpe
         recorded: Its spec.
         spec: That of the rerun; where it reads other data, the copy is of no use.
         choice: What is asked for.
+        copies: The folder of run directories that holds the copies, where that is not the one that the run lies in.
 
     Raises:
         DataError: What is asked for is not there, or neither the source nor a copy is.
@@ -60,7 +69,7 @@ def choose_data(before: StoredRun, recorded: ExperimentSpec, spec: ExperimentSpe
             message = "the overrides say to read other data than those of which there is a copy."
             raise DataError(message, key="--data", mend="Leave out --data, or the override.")
         return Chosen()
-    copy, no_copy = _copy_of(before)
+    copy, no_copy = _copy_of(before, copies or before.path.parent.parent)
     if choice is DataChoice.snapshot and copy is None:
         raise DataError(f"there is no copy of the data of {before.path.name}: {no_copy}.", key="--data")
     today, error = _read(spec)
@@ -89,14 +98,14 @@ def _how_it_is_read(spec: ExperimentSpec) -> dict[str, Any]:
     return {**read, **lengths}
 
 
-def _copy_of(before: StoredRun) -> tuple[tuple[KeptSeries, Series] | None, str]:
+def _copy_of(before: StoredRun, runs: Path) -> tuple[tuple[KeptSeries, Series] | None, str]:
     """Return the copy of the data of a run and what it holds, or None and why there is none."""
     snapshot = before.record.data.get("snapshot", {})
     if not snapshot:
         return None, "the record does not hold whether a copy was kept"
     if snapshot.get("kind") != "copy":
         return None, f"no copy was kept ({snapshot.get('reason', '')})"
-    path = snapshot_path(before.path.parent.parent, str(snapshot.get("file")))
+    path = snapshot_path(runs, str(snapshot.get("file")))
     if not path.exists():
         return None, f"the copy {path} is not there any more"
     try:

@@ -9,6 +9,7 @@ from typing import Any
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
 from seqexp.workflows.rerunning.differences import find_differences
+from seqexp.workflows.rerunning.fetch_original import fetch_original, origin_of
 from seqexp.workflows.rerunning.find_original import find_original
 from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import Chosen, choose_data
@@ -30,7 +31,7 @@ class Rerun:
     def as_values(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         after = self.outcome.stored.record
-        values = {"status": after.status, "rerun_of": self.before.path.name, **self.verdict.as_values()}
+        values = {"status": after.status, "rerun_of": after.rerun_of, **self.verdict.as_values()}
         return {**values, "run": self.outcome.as_values()}
 
 
@@ -47,7 +48,8 @@ def rerun(
 
     Args:
         project: Where the new attempt is recorded.
-        word: The run: its key or the beginning of it, its directory, or its MLflow run id.
+        word: The run: its key or the beginning of it, its directory, or its MLflow run id; of one that MLflow alone
+            shows, its key or MLflow run id.
         overrides: What is to be another; then it is a run of another key.
         options: How it is repeated.
         reporter: Hears of every epoch.
@@ -57,11 +59,18 @@ def rerun(
         SeqexpError: There is no such run, or it cannot be repeated; nothing is recorded.
     """
     options = options or RerunOptions()
-    before = find_original(project, word)
+    is_fetched = options.from_mlflow is not None
+    before = (
+        find_original(project, word)
+        if options.from_mlflow is None
+        else fetch_original(project, word, options.from_mlflow)
+    )
     composed = respecify(project, before, overrides)
     with composed.explained():
-        chosen = choose_data(before, recorded_spec(before), composed.spec, options.data)
-    again = Again(before.path.name, chosen.kept)
+        chosen = choose_data(
+            before, recorded_spec(before), composed.spec, options.data, copies=project.runs if is_fetched else None
+        )
+    again = Again(origin_of(before), chosen.kept)
     outcome = request_run(project, composed, force=True, again=again, reporter=reporter, on_killed=on_killed)
     return judged(before, outcome, chosen, options.tolerance)
 

@@ -15,7 +15,7 @@ class Again:
     """How a run repeats another; as it stands, one that repeats none.
 
     Attributes:
-        rerun_of: ``<run key>-<attempt>`` of that run.
+        rerun_of: ``<run key>-<attempt>`` of that run, or its MLflow run id.
         kept: The copy of the data to read in place of what the spec names.
     """
 

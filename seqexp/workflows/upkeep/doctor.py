@@ -106,11 +106,11 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
         f"{ended.count(status)} {status}" for status in ("FINISHED", "FAILED", "KILLED") if status in ended
     )
     yield Finding("runs", f"{len(found)}{f' ({counts})' if counts else ''} in {runs}")
-    for folder in sorted(runs.glob("*/.*-*")):
+    for folder in sorted(runs.glob("[!.]*/.*-*")):
         yield Finding("half-written", f"{folder} (a run that goes on, or was killed; the same run clears it away)")
     for path in list_checkpoints(runs):
         yield Finding("checkpoint", f"{path} (of a run that was stopped, or goes on; the same run uses it)")
-    for folder in sorted(path for path in runs.glob("*/*") if path.is_dir() and not path.name.startswith(".")):
+    for folder in sorted(path for path in runs.glob("[!.]*/*") if path.is_dir() and not path.name.startswith(".")):
         try:
             read_run(folder)
         except StoreError as error:
@@ -120,7 +120,7 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
             yield Finding("damaged", f"{folder}: {', '.join(names)}; run it again with --force", is_well=False)
     if thorough:
         yield from _copies(runs)
-        yield Finding("checked", f"every file of {len(list(runs.glob(f'*/*/{RECORD}')))} runs against its manifest")
+        yield Finding("checked", f"every file of {len(list(runs.glob(f'[!.]*/*/{RECORD}')))} runs against its manifest")
 
 
 def _copies(runs: Path) -> Iterator[Finding]:

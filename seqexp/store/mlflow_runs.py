@@ -1,0 +1,138 @@
+"""Runs that a tracking store shows: found by their id or their run key, and their files fetched. Nothing is written."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqexp.errors import StoreError
+from seqexp.store.local_store import local_path
+from seqexp.store.mlflow_store import QUIET
+
+MOST_BYTES = 100_000_000  # of one file: what a record, single steps or a history never come near
+_PAGE = 1000
+_NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """A run as a store shows it.
+
+    Attributes:
+        run_id: MLflow's own.
+        status: FINISHED, FAILED, KILLED or RUNNING.
+        started: Milliseconds since 1970.
+        tags: All of them.
+        is_deleted: Whether it lies in MLflow's trash.
+    """
+
+    run_id: str
+    status: str
+    started: int
+    tags: dict[str, str]
+    is_deleted: bool = False
+
+
+class MlflowRuns:
+    """The runs of one tracking store, which must be there."""
+
+    def __init__(self, uri: str, *, key: str) -> None:
+        """Open it; ``key`` is the option or key that named it, for messages.
+
+        Raises:
+            StoreError: There is no such store, or it does not answer.
+        """
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        self.uri, self._key = uri, key
+        if (path := local_path(uri)) is not None and not path.is_file():
+            mend = "Name the store that shows the run: sqlite:////path/to/mlflow.db, or http://host:port."
+            raise StoreError(f"there is no MLflow store {uri}.", key=key, mend=mend)
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+        from sqlalchemy.exc import SQLAlchemyError
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        self._refusal = MlflowException
+        self._failures = (MlflowException, SQLAlchemyError, OSError)
+        with self._explained():
+            self._client = MlflowClient(tracking_uri=uri)
+            self._client.search_experiments(max_results=1)
+
+    def get(self, run_id: str) -> ShownRun | None:
+        """Return the run of an id, or None where there is none."""
+        with self._explained():
+            try:
+                return _shown(self._client.get_run(run_id))
+            except self._refusal as error:
+                if error.error_code in _NOT_THERE:
+                    return None
+                raise
+
+    def with_tag(self, tag: str, begins: str) -> list[ShownRun]:
+        """Return every run whose tag begins so, but for deleted ones."""
+        words = f"tags.`{tag}` LIKE '{begins}%'"
+        found: list[ShownRun] = []
+        with self._explained():
+            ids = [experiment.experiment_id for experiment in self._paged(self._client.search_experiments)]
+            for first in range(0, len(ids), _PAGE):
+                some = ids[first : first + _PAGE]
+                found += map(_shown, self._paged(self._client.search_runs, some, filter_string=words))
+        return found
+
+    def files(self, run: ShownRun, folder: str | None = None) -> dict[str, int]:
+        """Return the path of every file among the artifacts of a run, or in a folder of them, and its size in bytes."""
+        with self._explained():
+            items = self._client.list_artifacts(run.run_id, folder)
+        return {str(item.path): int(item.file_size or 0) for item in items if not item.is_dir}
+
+    def fetch(self, run: ShownRun, names: Sequence[str], folder: Path) -> None:
+        """Copy files of a run into a folder, each under the name that is asked for.
+
+        Raises:
+            StoreError: One of them cannot be had, or is no file.
+        """
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:  # where in it, each kind of store decides
+                try:
+                    got = Path(self._client.download_artifacts(run.run_id, name, scratch))
+                except self._failures as error:
+                    message = f"{name} of the MLflow run {run.run_id} cannot be had: {_first_line(error)}"
+                    raise StoreError(message, key=self._key) from None
+                if got.is_symlink() or not got.is_file():
+                    raise StoreError(f"{name} of the MLflow run {run.run_id} is no file.", key=self._key)
+                got.replace(folder / name)
+
+    def _paged(self, search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+        token = None
+        while True:
+            page = search(*arguments, max_results=_PAGE, page_token=token, **options)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            message = f"MLflow at {self.uri} does not answer: {_first_line(error)}"
+            mend = "Is the server up, and is the address right? seqexp ui starts one on the workspace's own store."
+            raise StoreError(message, key=self._key, mend=mend) from None
+
+
+def _shown(run: Any) -> ShownRun:
+    is_deleted = run.info.lifecycle_stage == "deleted"
+    return ShownRun(run.info.run_id, run.info.status, run.info.start_time or 0, dict(run.data.tags), is_deleted)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
