@@ -71,12 +71,13 @@ def describe_code(spec: ExperimentSpec) -> list[dict[str, Any]]:
     ]
 
 
-def require_code(folder: Path, environment: Mapping[str, Any]) -> None:
+def require_code(folder: Path, environment: Mapping[str, Any], *, may_be_edited: bool = False) -> None:
     """See that the own code of a recorded run is registered, as it was then: a record's copy is never executed unasked.
 
     Args:
         folder: The run directory.
         environment: That of its record.
+        may_be_edited: Whether parts of the same names will do, whatever their code is now.
 
     Raises:
         StoreError: Something is not, or is another by now; it says which file to name.
@@ -90,6 +91,8 @@ def require_code(folder: Path, environment: Mapping[str, Any]) -> None:
         return
     told = "; ".join(f"{', '.join(code['parts'])} of {Path(code['file']).name}" for code in missing)
     names = {f"{part.kind} {part.name}" for part in everything()}
+    if may_be_edited and all(name in names for code in missing for name in code["parts"]):
+        return
     is_other = any(name in names for code in missing for name in code["parts"])
     reason = "which was edited since" if is_other else "which is not loaded"
     options = " ".join(f"{OPTION} {folder / code['file']}" for code in missing)

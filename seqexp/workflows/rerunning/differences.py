@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
 from seqexp.compose.tree import leaves
@@ -13,8 +14,9 @@ from seqexp.spec.validate import validate
 from seqexp.store.environment import changed_files
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.identity import run_key_of
+from seqexp.workflows.user_code import PLUGINS
 
-Kind = Literal["request", "key", "data", "code", "versions", "machine", "threads", "engine", "flags"]
+Kind = Literal["request", "key", "data", "own_code", "code", "versions", "machine", "threads", "engine", "flags"]
 _WITHOUT_EFFECT = {"mlflow", "matplotlib"}  # no figure passes through these
 _NOTHING = "nothing"
 _MOST_FILES = 5  # that are named
@@ -54,10 +56,12 @@ def find_differences(before: StoredRun, after: StoredRun, data_change: str = "")
         after: The one that repeats it.
         data_change: What is another in the data, if the two series were held against each other.
     """
+    own_code = list(_own_code(before.record.environment, after.record.environment))
     return [
         *_asked_for(before, after),
-        *_key(before),
+        *(() if own_code else _key(before)),
         *_data(before.record.data, after.record.data, data_change),
+        *own_code,
         *_code(before.record.environment, after.record.environment),
         *_versions(before.record.environment, after.record.environment),
         *_machine(before.record.environment, after.record.environment),
@@ -124,6 +128,14 @@ def _by_fingerprints(before: Mapping[str, Any], after: Mapping[str, Any]) -> str
             told.append(f"{word} {before.get(key)} -> {after.get(key)}")
     told = told or ["names, or how the values are laid out"]
     return f"{', '.join(told)} (there is no copy to tell which rows)"
+
+
+def _own_code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield a user's files whose text is another, with the parts of them that the run uses still."""
+    now = {part: code["sha256"] for code in after.get(PLUGINS) or [] for part in code["parts"]}
+    for code in before.get(PLUGINS) or []:
+        if parts := [part for part in code["parts"] if now.get(part, code["sha256"]) != code["sha256"]]:
+            yield Difference("own_code", f"own code changed: {', '.join(parts)} in file {PurePath(code['file']).name}")
 
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:

@@ -16,7 +16,7 @@ from seqexp.spec.topology import RESERVED
 from seqexp.spec.validate import validate
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
-from seqexp.workflows.user_code import require_code
+from seqexp.workflows.user_code import PLUGINS, require_code
 
 #: Keys from which others follow: a recorded spec holds these already, worked out.
 _FOLLOWED = ("topology", "timesteps", "output_length", "data.targets", "data.features", "data.future", "data.calendar")
@@ -27,13 +27,14 @@ def recorded_spec(stored: StoredRun) -> ExperimentSpec:
 
     Raises:
         ConfigError: This release does not take it any more.
-        StoreError: It uses own code that is not loaded, or was edited since.
+        StoreError: It uses own code that is not loaded. If that was edited since, the verdict will say so.
     """
-    require_code(stored.path, stored.record.environment)
+    require_code(stored.path, stored.record.environment, may_be_edited=True)
     try:
         return validate(stored.spec)
     except ConfigError as error:
-        head = Problem(f"the recorded spec of {stored.path.name} is none for this release of seqexp.")
+        code = ", or for the own code as it is now" if stored.record.environment.get(PLUGINS) else ""
+        head = Problem(f"the recorded spec of {stored.path.name} is none for this release of seqexp{code}.")
         raise ConfigError([head, *error.problems]) from None
 
 
