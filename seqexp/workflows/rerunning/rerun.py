@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqexp.store.run_dir import StoredRun
@@ -15,7 +15,7 @@ from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import Chosen, choose_data
 from seqexp.workflows.rerunning.respecify import recorded_spec, respecify
 from seqexp.workflows.rerunning.verdict import Verdict, judge
-from seqexp.workflows.running.again import Again
+from seqexp.workflows.running.again import REFIT_OF, Again
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.requests import RunOutcome, request_run
 
@@ -66,11 +66,12 @@ def rerun(
         else fetch_original(project, word, options.from_mlflow)
     )
     composed = respecify(project, before, overrides)
+    recorded = recorded_spec(before)
     with composed.explained():
-        chosen = choose_data(
-            before, recorded_spec(before), composed.spec, options.data, copies=project.runs if is_fetched else None
-        )
+        chosen = choose_data(before, recorded, composed.spec, options.data, copies=project.runs if is_fetched else None)
     again = Again(origin_of(before), chosen.kept)
+    if recorded.what_affects_the_result() == composed.spec.what_affects_the_result():
+        again = replace(again, refit_of=before.record.fit.get(REFIT_OF, ""), radius=before.record.data.get("radius"))
     outcome = request_run(project, composed, force=True, again=again, reporter=reporter, on_killed=on_killed)
     return judged(before, outcome, chosen, options.tolerance)
 

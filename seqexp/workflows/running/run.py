@@ -128,12 +128,12 @@ def _attempt(
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept
         computed = killed(str(stop) or type(stop).__name__, history)
-        on_killed(record_run(runs, spec, run_key, started, computed, rerun_of=again.rerun_of))
+        on_killed(record_run(runs, spec, run_key, started, computed, again))
         raise
     finally:
         reporter.ended(0)
         reporter.closed()
-    return record_run(runs, spec, run_key, started, computed, rerun_of=again.rerun_of)
+    return record_run(runs, spec, run_key, started, computed, again)
 
 
 def killed(reason: str, history: list[dict[str, float]]) -> Computed:

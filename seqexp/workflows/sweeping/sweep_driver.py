@@ -141,8 +141,7 @@ class SweepDriver:
     def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
         point = self._points[number]
         runs, begun = self._project.runs, self._begun[number]
-        rerun_of = point.again.rerun_of
-        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, rerun_of=rerun_of))
+        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, point.again))
         clear_checkpoint(runs, self._stored[number].record)
         self._reporter.ended(number, self._stored[number])
         if computed.status == "FAILED" and self._options.fail_fast and not stopping:

@@ -20,7 +20,7 @@ from seqexp.store.pruning import large_files, remove_attempt, size_of, take_out
 from seqexp.store.run_dir import StoredRun, damaged_files, list_runs, published_as
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import default_tracking_uri
-from seqexp.workflows.using.refit import REFIT_OF
+from seqexp.workflows.running.again import REFIT_OF
 
 _AGE = re.compile(r"(\d+)([dhw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seqexp.data.dataset import prepare_dataset, read_data
@@ -23,7 +22,8 @@ from seqexp.workflows.identity import run_key_of
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
 from seqexp.workflows.rerunning.recorded_data import DataChoice, choose_data
-from seqexp.workflows.running.compute import Computed, compute_run
+from seqexp.workflows.running.again import REFIT_OF, Again
+from seqexp.workflows.running.compute import compute_run
 from seqexp.workflows.running.kept_data import keeping_data, plan_snapshot
 from seqexp.workflows.running.record import record_run
 from seqexp.workflows.running.requests import RunOutcome, not_sent
@@ -31,8 +31,6 @@ from seqexp.workflows.stored_spec import spec_of
 
 if TYPE_CHECKING:
     from seqexp.training.watch import EpochEvent
-
-REFIT_OF = "refit_of"
 
 
 def refit(
@@ -73,10 +71,11 @@ def refit(
         done = find_finished(project.runs, spec.name, run_key)
         if done is not None and not force and done.record.fit.get(REFIT_OF) == name:
             return _shown(project, spec, done, was_done=True)
+        as_refit = Again(refit_of=name, radius=parent.record.data.get("radius"))
         started = time.time()
         with keeping_data(project.runs, plan_snapshot(spec, dataset), lambda: series):
             computed = compute_run(spec, tell or (lambda event: None), dataset)
-            stored = record_run(project.runs, spec, run_key, started, _with_parent(computed, parent))
+            stored = record_run(project.runs, spec, run_key, started, computed, as_refit)
     return _shown(project, spec, stored, was_done=False)
 
 
@@ -97,14 +96,6 @@ def spec_on_all(spec: ExperimentSpec, epochs: int) -> ExperimentSpec:
             "evaluation": EvaluationSpec(select=spec.evaluation.select),
         }
     )
-
-
-def _with_parent(computed: Computed, parent: StoredRun) -> Computed:
-    """Note whose spec it is; intervals around points are as wide as the parent's errors were."""
-    values = dict(computed.values)
-    values["fit"] = {**values["fit"], REFIT_OF: parent.path.name}
-    values["data"] = {**values["data"], "radius": parent.record.data.get("radius")}
-    return replace(computed, values=values)
 
 
 def _shown(project: Project, spec: ExperimentSpec, stored: StoredRun, *, was_done: bool) -> RunOutcome:
