@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqexp.errors import SeqexpError
     from seqexp.spec.own_code import baseline, function, layer, loss, metric, scaler, source
-    from seqexp.workflows.python_api import Sweep, load, run, sweep
+    from seqexp.workflows.python_api import Rerun, Sweep, load, rerun, run, sweep
     from seqexp.workflows.using.load import Run
 
 __all__ = [
+    "Rerun",
     "Run",
     "SeqexpError",
     "Sweep",
@@ -25,6 +26,7 @@ __all__ = [
     "load",
     "loss",
     "metric",
+    "rerun",
     "run",
     "scaler",
     "source",
@@ -34,10 +36,12 @@ __all__ = [
 _DECORATORS = ("baseline", "function", "layer", "loss", "metric", "scaler", "source")
 
 _HOMES = {
+    "Rerun": "seqexp.workflows.python_api",
     "Run": "seqexp.workflows.using.load",
     "SeqexpError": "seqexp.errors",
     "Sweep": "seqexp.workflows.python_api",
     "load": "seqexp.workflows.python_api",
+    "rerun": "seqexp.workflows.python_api",
     "run": "seqexp.workflows.python_api",
     "sweep": "seqexp.workflows.python_api",
     **dict.fromkeys(_DECORATORS, "seqexp.spec.own_code"),

@@ -1,4 +1,4 @@
-"""The verbs from Python: what ``seqexp run``, ``seqexp sweep`` and the reading of a run are on the command line."""
+"""The verbs from Python: ``run``, ``sweep`` and ``rerun`` as on the command line, and the reading of a run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from seqexp.errors import ConfigError
 from seqexp.spec.parts import shown
 from seqexp.store.run_dir import find_run
 from seqexp.workflows.project import open_project
+from seqexp.workflows.rerunning.options import RerunOptions
+from seqexp.workflows.rerunning.recorded_data import DataChoice
+from seqexp.workflows.rerunning.rerun import rerun as repeat
+from seqexp.workflows.rerunning.verdict import TOLERANCE, Outcome, Verdict
 from seqexp.workflows.running.requests import request_run
 from seqexp.workflows.sweeping.earlier import SweepOptions
 from seqexp.workflows.sweeping.points import LeftOut
@@ -29,6 +33,35 @@ class Sweep:
 
     def __len__(self) -> int:
         return len(self.runs)
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What came of repeating a run.
+
+    Attributes:
+        run: The new attempt.
+        before: The run that it repeats.
+        verdict: ``bitwise``, ``tolerance``, ``drifted`` or ``failed``.
+        reproduced: Whether it came out the same, to the last bit or within the tolerance.
+        reasons: Why figures differ, as far as the records tell: data, code, versions, machine, overrides; or why it
+            failed. Empty where none differs.
+        differs: Everything that is another, whether a figure depends on it or not.
+        notes: What a reader has to know besides, such as that the copy of the data was read.
+        text: The verdict in a sentence, with the figure that differs most.
+    """
+
+    run: Run
+    before: Run
+    verdict: Outcome
+    reproduced: bool
+    reasons: list[str]
+    differs: list[str]
+    notes: list[str]
+    text: str
+
+    def __repr__(self) -> str:
+        return f"<Rerun of {self.run.record.rerun_of} as {self.run.run_dir.name}: {self.text}>"
 
 
 def run(
@@ -88,6 +121,62 @@ def sweep(
         [Run(outcome.stored, outcome.mlflow_run_id, load_code=project.load_code) for outcome in result.outcomes],
         result.skipped,
     )
+
+
+def rerun(
+    run: Run | str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    data: str = "auto",
+    tolerance: float = TOLERANCE,
+    from_mlflow: str | bool = False,
+    workspace: str | Path | None = None,
+    config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Rerun:
+    """Run a recorded run again, as a new attempt, and say whether it came out the same, and if not, why.
+
+    Args:
+        run: A run, its directory, its run key or the beginning of one, or its MLflow run id.
+        overrides: What is to be another: ``["training.epochs=50"]``. Then it is another run, and the reasons name them.
+        data: ``auto``: today's data, or the copy beside the runs where they have changed; ``current``: today's in any
+            case; ``snapshot``: the copy in any case.
+        tolerance: By how much figures may differ, relative to their size.
+        from_mlflow: The address of a tracking store that shows the run, where it is recorded elsewhere; True for the
+            store of the workspace.
+        workspace: The folder of runs, which the new attempt is recorded in; by default as on the command line.
+        config_dir: A folder with config groups of your own.
+        plugins: Files with the own code that the run uses, where the workspace does not name them.
+
+    Raises:
+        SeqexpError: There is no such run, or it cannot be repeated; nothing is recorded.
+    """
+    if data not in list(DataChoice):
+        raise ConfigError(f"expected auto, current or snapshot, got {shown(data)}.", key="data")
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 1:
+        raise ConfigError(f"expected a share of 0 to 1, got {shown(tolerance)}.", key="tolerance")
+    project = open_project(workspace, config_dir, plugins)
+    store = from_mlflow if isinstance(from_mlflow, str) else "" if from_mlflow else None
+    word = run.run_dir if isinstance(run, Run) else run
+    options = RerunOptions(DataChoice(data), tolerance, store)
+    done = repeat(project, str(word), _texts(overrides), options)
+    verdict = done.verdict
+    return Rerun(
+        run=Run(done.outcome.stored, done.outcome.mlflow_run_id, load_code=project.load_code),
+        before=Run(done.before, load_code=project.load_code),
+        verdict=verdict.outcome,
+        reproduced=verdict.is_reproduced,
+        reasons=_reasons(verdict),
+        differs=[found.text for found in verdict.differences],
+        notes=list(verdict.notes),
+        text=verdict.text,
+    )
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    if verdict.outcome == "failed":
+        return [verdict.reason]
+    return [cause.text for cause in verdict.causes] if verdict.changes else []
 
 
 def _texts(words: object) -> list[str]:
