@@ -37,6 +37,7 @@ RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
     "manifest.json",
 )
 FIGURE = "figures/forecast.png"
+REQUIREMENTS = "requirements.txt"  # the packages of the process that computed it; absent in older runs
 PRUNED = "pruned.json"  # what was taken out of the run since, to save room; in the manifest
 _TICK = 100_000_000  # nanoseconds: changes that follow each other faster may have the same time
 _KNOWN: dict[Path, tuple[int, int, dict[str, list[str]]]] = {}  # folder -> changed, looked at, what was there

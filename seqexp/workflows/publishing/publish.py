@@ -27,6 +27,7 @@ from seqexp.store.run_dir import (
     HISTORY,
     MODEL,
     RECORD,
+    REQUIREMENTS,
     SPEC,
     STEPS,
     StoredRun,
@@ -157,7 +158,16 @@ def _projection(
     extra |= {f"diagnostic.{word}": sentence for word, sentence in record.diagnostics.items()}
     if git:
         extra |= {"git_commit": git["commit"], "mlflow.source.git.commit": git["commit"]}
-    files = {RECORD: "", STEPS: "", SPEC: "", HISTORY: "", FORECASTS: "", "error.txt": "", FIGURE: "figures"}
+    files = {
+        RECORD: "",
+        STEPS: "",
+        SPEC: "",
+        HISTORY: "",
+        FORECASTS: "",
+        REQUIREMENTS: "",
+        "error.txt": "",
+        FIGURE: "figures",
+    }
     return Projection(
         experiment=record.name,
         run_name=f"{record.title} {record.run_key[:6]}-{record.attempt}",

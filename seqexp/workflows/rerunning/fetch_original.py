@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seqexp.errors import StoreError
 from seqexp.store.mlflow_runs import MOST_BYTES, MlflowRuns, ShownRun
-from seqexp.store.run_dir import HISTORY, RECORD, SPEC, STEPS, StoredRun, read_run
+from seqexp.store.run_dir import HISTORY, RECORD, REQUIREMENTS, SPEC, STEPS, StoredRun, read_run
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import asked_tracking_uri, default_tracking_uri
 from seqexp.workflows.rerunning.look_over import look_over, look_over_yaml
@@ -135,7 +135,7 @@ def _names(store: MlflowRuns, run: ShownRun) -> list[str]:
         mend = "The artifacts may lie on the machine that recorded it: name the server that gives them out."
         raise StoreError(message, key=OPTION, mend=mend)
     there |= store.files(run, PLUGINS)
-    names = [name for name in there if name in (RECORD, STEPS, HISTORY) or _PLUGIN.fullmatch(name)]
+    names = [name for name in there if name in (RECORD, STEPS, HISTORY, REQUIREMENTS) or _PLUGIN.fullmatch(name)]
     if large := [name for name in names if there[name] > MOST_BYTES]:
         raise StoreError(f"{large[0]} of the MLflow run {run.run_id} has {there[large[0]]:,} bytes.", key=OPTION)
     return names

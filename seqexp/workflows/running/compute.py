@@ -22,7 +22,8 @@ from seqexp.evaluation.evaluate import finite, flat_baselines, flat_metrics, fla
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import describe_environment
 from seqexp.store.record import Status
-from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, STEPS, forecasts_file, steps_file
+from seqexp.store.requirements import requirements_file
+from seqexp.store.run_dir import FIGURE, FORECASTS, MODEL, REQUIREMENTS, STEPS, forecasts_file, steps_file
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.running.checkpoints import CheckpointPlace
 from seqexp.workflows.running.kept_data import plan_snapshot
@@ -133,7 +134,7 @@ def _make_files(
         (folder / FIGURE).parent.mkdir()
         save_model(model, folder / MODEL)
         if spec.data.split.holds_nothing_back:  # nothing was forecast
-            return {MODEL: (folder / MODEL).read_bytes()}
+            return {MODEL: (folder / MODEL).read_bytes(), REQUIREMENTS: requirements_file()}
         scores = progress.scores["test"]
         metric = "accuracy" if spec.data.is_tokens else "mae"
         errors = {"model": scores.steps[metric]}
@@ -160,7 +161,8 @@ def _make_files(
             )
         drawn = {name: (folder / name).read_bytes() for name in (MODEL, FIGURE)}
         steps = {name: finite(values) for name, values in flat_steps(progress.scores).items()}
-        return {FORECASTS: forecasts_file(forecasts), STEPS: steps_file(steps), **drawn}
+        told = {STEPS: steps_file(steps), REQUIREMENTS: requirements_file()}
+        return {FORECASTS: forecasts_file(forecasts), **told, **drawn}
 
 
 def _describe_data(dataset: Dataset, radius: list[list[float]] | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from seqexp.store.snapshots import list_snapshots
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import DataChoice
+from seqexp.workflows.rerunning.recorded_environment import recorded_environment
 from seqexp.workflows.rerunning.rerun import Rerun, rerun
 from seqexp.workflows.running.requests import request_run
 from seqexp.workflows.upkeep.doctor import examine
@@ -80,6 +81,7 @@ def test_a_run_of_elsewhere_is_a_first_attempt_here(
     assert after.path == project.runs / "far" / f"{elsewhere.record.run_key}-1"
     assert after.record.rerun_of == run_id  # the name would be that of the rerun itself
     assert done.before.path == project.runs / ".fetched" / run_id / elsewhere.path.name
+    assert recorded_environment([done.before]) == recorded_environment([elsewhere])
     assert [run.path for run in list_runs(project.runs)] == [after.path]  # what was fetched is no run of this workspace
     here = f"sqlite:///{project.workspace / 'mlflow.db'}"
     assert MlflowClient(here).get_run(done.outcome.mlflow_run_id).data.tags["rerun_of"] == run_id

@@ -50,6 +50,7 @@ def test_the_run_directory_is_complete(finished: tuple[Project, RunOutcome]) -> 
         "figures/forecast.png",
         "manifest.json",
         "steps.json",
+        "requirements.txt",
         "mlflow.json",
     }
     assert damaged_files(folder) == []
