@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from seqexp.cli.optional_value import FROM_MLFLOW
 from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.signals import Stopped
+from seqexp.cli.words import FROM_MLFLOW, without_option
 from seqexp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +28,15 @@ class Data(StrEnum):
     snapshot = "snapshot"
 
 
+class Env(StrEnum):
+    """What ``--env`` takes."""
+
+    present = "present"
+    recorded = "recorded"
+
+
 def rerun(
+    context: typer.Context,
     run: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(
@@ -72,6 +80,14 @@ def rerun(
             show_default=False,
         ),
     ] = None,
+    env: Annotated[
+        Env,
+        typer.Option(
+            "--env",
+            help="recorded: in a virtual environment with the Python and the package versions of the record, which is "
+            "built in the user's cache the first time (minutes; uv or pip fetch the packages).",
+        ),
+    ] = Env.present,
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
@@ -99,11 +115,29 @@ def rerun(
             message = "the runs of a sweep are found by its plan, which is here or nowhere."
             raise ConfigError(message, key=FROM_MLFLOW, mend="Name its runs, one after another.")
         words = [*([run] if run else []), *(overrides or [])]
+        if env is Env.recorded:
+            _rerun_there(project, context.meta["words"], run=None, sweep=sweep, from_mlflow=None)
         _rerun_sweep(project, sweep, words, options, json=json)
         return
     if run is None:
         raise ConfigError("rerun needs a run, or a sweep.", mend="seqexp list runs shows what there is.")
+    if env is Env.recorded:
+        _rerun_there(project, context.meta["words"], run=run, sweep=None, from_mlflow=from_mlflow)
     _rerun_one(project, run, overrides or [], options, json=json)
+
+
+def _rerun_there(
+    project: Project, words: Sequence[str], *, run: str | None, sweep: str | None, from_mlflow: str | None
+) -> NoReturn:
+    """Become the same command in the environment of the record; its exit code is that of this one."""
+    from seqexp.cli.screen import progress
+    from seqexp.workflows.rerunning.start_there import start_there
+
+    def tell(line: str) -> None:
+        progress().print(line, markup=False, soft_wrap=True)
+
+    again = ["rerun", *without_option(words, "--env")]
+    start_there(project, again, run=run, sweep=sweep, from_mlflow=from_mlflow, tell=tell)
 
 
 def _rerun_one(project: Project, run: str, overrides: Sequence[str], options: RerunOptions, *, json: bool) -> None:

@@ -15,10 +15,10 @@ import typer
 from seqexp.cli.again import rerun
 from seqexp.cli.look import check, explain, list_, show
 from seqexp.cli.models import export, predict, prune, refit, register
-from seqexp.cli.optional_value import RerunCommand
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
+from seqexp.cli.words import RerunCommand
 from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(

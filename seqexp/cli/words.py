@@ -1,4 +1,7 @@
-"""An option that may stand alone: what follows it is its value where it is an address, and else the next argument."""
+"""Words of a command line as they come: an option that may stand alone, and one that is to be left out.
+
+Of the first, what follows is its value where it is an address, and else the next argument.
+"""
 
 from __future__ import annotations
 
@@ -38,3 +41,21 @@ def _with_values(words: Sequence[str]) -> Iterator[str]:
             is_value = bool(rest) and _ADDRESS in rest[0].partition("=")[0]
             word = f"{word}={rest.pop(0) if is_value else ''}"
         yield word
+
+
+def without_option(words: Sequence[str], name: str) -> list[str]:
+    """Return the words without an option and its value.
+
+    >>> without_option(["ab12", "--env", "recorded", "--json"], "--env")
+    ['ab12', '--json']
+    >>> without_option(["--env=recorded", "ab12"], "--env")
+    ['ab12']
+    """
+    kept, rest = [], list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == name:
+            del rest[:1]
+        elif not word.startswith(f"{name}="):
+            kept.append(word)
+    return kept

@@ -51,6 +51,7 @@ class MlflowStore:
         from sqlalchemy.exc import SQLAlchemyError
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
+        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # it warns where there is no pip
 
         self.uri = uri
         self._artifacts = artifacts

@@ -10,10 +10,11 @@ import hashlib
 import os
 import platform
 import shutil
-import sys
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+
+from seqexp.assets import user_cache
 
 #: ``off``, or a folder in place of the user's cache folder.
 VARIABLE = "SEQEXP_COMPILE_CACHE"
@@ -26,7 +27,7 @@ def cache_folder() -> Path | None:
     asked = os.environ.get(VARIABLE, "")
     if asked.lower() in {"off", "0", "none", "false"}:
         return None
-    base = Path(asked).expanduser() if asked else _user_cache() / "seqexp" / "programs"
+    base = Path(asked).expanduser() if asked else user_cache() / "programs"
     return base / f"{_tensorflow_version()}-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}"
 
 
@@ -65,12 +66,6 @@ def _make_room(folder: Path) -> None:
         total -= status.st_size
         if total <= 0.75 * LARGEST:
             return
-
-
-def _user_cache() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _tensorflow_version() -> str:

@@ -44,7 +44,7 @@ def test_the_folder_is_the_users_unless_one_is_named(monkeypatch: pytest.MonkeyP
     assert (tmp_path / "named").is_dir()
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compile_cache.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     folder = cache_folder()
     assert folder is not None
     assert folder.parent == tmp_path / "seqexp" / "programs"

@@ -147,6 +147,8 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Diffe
         return
     # The files are the truth: a commit that touches none of them is another, and changes nothing.
     can_matter = old.get("files") != new.get("files")
+    if not can_matter and not ("commit" in old and "commit" in new):
+        return
     if can_matter or _state(old) != _state(new):
         yield Difference("code", f"the code of seqexp changed: {_of_code(old, new)}", can_matter)
 
