@@ -5,10 +5,10 @@ BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo reproduce test test-all bench bench-sweep lint format ui lock catalogue wheel clean
+.PHONY: help setup setup-dev demo reproduce reproduce-all test test-all bench bench-sweep lint format ui lock catalogue wheel clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # ---- set-up: a locked installer first, then the locked dependencies, then seqexp itself
 
@@ -41,6 +41,9 @@ demo: .venv/core ## train all eight topologies on household power data and compa
 reproduce: .venv/core ## run every run of the demo again, and say whether it came out the same
 	@ls sweeps/eight_topologies-*/plan.json >/dev/null 2>&1 || $(BIN)/seqexp demo
 	@$(BIN)/seqexp rerun --sweep eight_topologies
+
+reproduce-all: .venv/dev ## train twenty runs of all kinds and run each again, twice, in other processes: 20 of 20 to the last bit
+	@$(BIN)/python -m pytest -s tests/workflows/rerunning/test_twenty_reruns.py
 
 ui: .venv/core ## open the MLflow UI on this folder's runs
 	@$(BIN)/seqexp ui

@@ -1,9 +1,8 @@
-"""The runs of a sweep are the same to the last bit, in whatever order, process and number of workers they run again."""
+"""The runs of a sweep are repeated as those of any sweep: found, executed, interrupted, and judged one by one."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import list_runs, read_run
 from seqexp.store.snapshots import list_snapshots
 from seqexp.store.sweep_dir import list_sweeps, read_plan
-from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.project import Project
 from seqexp.workflows.rerunning.find_original import find_originals
 from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.rerun import rerun
@@ -24,48 +23,6 @@ from seqexp.workflows.sweeping.plan import plan_sweep
 from seqexp.workflows.sweeping.sweep import run_sweep
 
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "topology.units=4", "execution=inline"]
-CONTRACT = "units: 4\ncontract: {timesteps: any, output_length: any, alignment: future}\nlayers:\n"
-HEAD = """
-  - Dense: {units: "${output_length}"}
-  - Reshape: {target_shape: ["${output_length}", 1]}
-"""
-DROPOUT = f"""{CONTRACT}
-  - LSTM: {{units: "${{topology.units}}"}}
-  - Dropout: {{rate: 0.3}}
-  - BatchNormalization: {{}}{HEAD}"""
-DEEP = f"""{CONTRACT}
-  - LSTM: {{units: "${{topology.units}}", return_sequences: true, recurrent_dropout: 0.1}}
-  - GaussianNoise: {{stddev: 0.1}}
-  - GRU: {{units: "${{topology.units}}", dropout: 0.2}}{HEAD}"""
-
-
-@pytest.mark.parametrize(
-    "topologies",
-    [
-        pytest.param("dropout,vector_output", marks=pytest.mark.slow),
-        pytest.param("encoder_decoder,deep,many_to_many_padded", marks=pytest.mark.slow),
-    ],
-)
-def test_topologies_and_engines_in_new_workers_and_another_order(
-    topologies: str, project: Project, write: Callable[[str, str], Path]
-) -> None:
-    write("conf/topology/dropout.yaml", DROPOUT)
-    write("conf/topology/deep.yaml", DEEP)
-    project = open_project(project.workspace)
-    words = [*SMALL, "tracking=none", "optimizer=adam_cosine", "training.engine=compiled,keras"]
-    plan = plan_sweep(project, [*words, f"topology={topologies}"])
-    recorded = [outcome.stored for outcome in run_sweep(project, plan).outcomes]
-    assert len({run.record.fit["final_hash"] for run in recorded}) == len(plan.points)
-    path = list_sweeps(project.sweeps)[0] / "plan.json"
-    frozen = json.loads(path.read_text())
-    path.write_text(json.dumps({**frozen, "points": frozen["points"][::-1]}))
-
-    result = rerun_sweep(project, plan.key, ["execution=processes", "execution.workers=2"])
-    assert result.total == f"{len(plan.points)} of {len(plan.points)} bitwise"
-    assert result.is_reproduced
-    assert {done.before.path for done in result.reruns} == {run.path for run in recorded}
-    assert {done.outcome.stored.record.rerun_of for done in result.reruns} == {run.path.name for run in recorded}
-    assert {found.kind for done in result.reruns for found in done.verdict.differences} <= {"threads"}
 
 
 @pytest.fixture
