@@ -13,6 +13,7 @@ from seqexp.cli.fold_table import print_folds
 from seqexp.cli.screen import amount, make_table, number, progress, results, share
 from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.store.run_dir import taken_out
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
 from seqexp.workflows.reading.leaderboard import Block, Row, build_leaderboard
@@ -69,6 +70,8 @@ def print_run(outcome: RunOutcome, project: Project) -> None:
         console.print(make_table(("worth a look", ""), rows, whole=1))
         console.print()
     console.print(f"Run directory  {near(outcome.stored.path)}", soft_wrap=True)
+    for name, why in taken_out(outcome.stored.path).items():
+        console.print(f"Taken out      {name} ({why})", soft_wrap=True)
     if outcome.mlflow_run_id:
         console.print(f"MLflow run     {outcome.mlflow_run_id}   (seqexp ui opens it)", soft_wrap=True)
 
@@ -90,6 +93,9 @@ def print_sweep(result: SweepResult) -> None:
         console.print()
         if any(outcome.was_done for outcome in result.failed):
             console.print("What failed before was not run again; --retry-failed does that.\n")
+    if result.freed.runs:
+        told = f"{result.freed.runs} run{'' if result.freed.runs == 1 else 's'}, {result.freed.size / 1e6:.2f} MB"
+        console.print(f"Taken out, as tracking.keep says: models and forecasts of {told}.\n")
     done = sum(outcome.was_done for outcome in result.outcomes)
     ran = len(result.outcomes) - done
     pruned = sum(outcome.was_pruned for outcome in result.outcomes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -198,10 +198,43 @@ class EvaluationSpec(Frozen):
         return range(self.backtest.folds if has_runs else 0)
 
 
+Kept = Literal["all", "best", "none"]
+
+
+class KeepSpec(Frozen):
+    """Whose models and forecasts stay when a run or a sweep is over; one word stands for both.
+
+    ``best`` of a sweep: the runs that rank first by validation, with all of their seeds and folds. A run by itself is
+    its own best.
+    """
+
+    models: Kept = "all"
+    forecasts: Kept = "all"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in get_args(Kept):
+            mend = suggest(value, get_args(Kept))
+            raise PartErrors([Problem(f"expected all, best or none, got {shown(value)}.", "", mend)])
+        return {"models": value, "forecasts": value}
+
+
 class TrackingSpec(Frozen):
-    """Where a run is shown besides its own directory; ``log_model`` null: every single run's, of a sweep the best's."""
+    """Where a run is shown besides its own directory, and what stays in that.
+
+    Attributes:
+        mlflow: Whether it is shown in MLflow.
+        uri: Of the store; None for what the environment says, or the workspace's own.
+        log_model: Whose models go to MLflow; None for that of every single run, of a sweep the best's.
+        keep: Whose models and forecasts stay. MLflow gets the forecasts that stay.
+        tags: A user's own.
+    """
 
     mlflow: bool = True
     uri: str | None = None
     log_model: Literal["all", "best", "none"] | None = None
+    keep: KeepSpec = KeepSpec()
     tags: dict[Annotated[str, Field(min_length=1, max_length=250)], str] = {}

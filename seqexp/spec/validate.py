@@ -109,7 +109,7 @@ def _one_of_a_union(problems: list[Problem]) -> Iterator[Problem]:
 
 def _is_branch(step: Any) -> bool:
     """Pydantic puts the name of a union's branch into the path; a key of ours never looks like one."""
-    branches = ("literal", "constrained", "tuple", "list[", "dict[", "function-", "model", "nullable", "union")
+    branches = ("literal", "constrained", "tuple", "list[", "dict[", "function-", "model-", "nullable", "union")
     names = {"int", "float", "str", "bool", "none"}
     return isinstance(step, str) and (step in names or step.startswith(branches) or step.endswith("Source"))
 

@@ -171,6 +171,11 @@ class MlflowStore:
             if not self._has_model(experiment_id, run_id):
                 self._log_model(experiment_id, run_id, model)
 
+    def add_file(self, run_id: str, path: Path) -> None:
+        """Add a file to a run that was published without it."""
+        with self._explained():
+            self._client.log_artifact(run_id, str(path))
+
     def experiment_id(self, name: str) -> str:
         """Return the id of an experiment, which is made if there is none."""
         with self._explained():

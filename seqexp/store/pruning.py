@@ -26,22 +26,27 @@ def large_files(folder: Path) -> list[str]:
     return [name for name in LARGE if (folder / name).is_file()]
 
 
-def take_out(folder: Path, names: Sequence[str]) -> None:
+def take_out(folder: Path, names: Sequence[str], *, why: str) -> None:
     """Remove files of a run and list it anew: the manifest first, so that a run that is cut off here is whole.
+
+    Args:
+        folder: The run directory.
+        names: What to remove.
+        why: The command or key that wants it so; whoever asks for a file later is told.
 
     Raises:
         StoreError: The directory cannot be written to.
     """
     try:
-        gone = [*taken_out(folder), *names]
+        gone = {**taken_out(folder), **dict.fromkeys(names, why)}
         sums = json.loads((folder / MANIFEST).read_text("utf-8"))
-        write_json(folder / PRUNED, {"removed": gone, "time": time.time()})
+        write_json(folder / PRUNED, {"removed": list(gone), "why": gone, "time": time.time()})
         kept = {name: value for name, value in sums.items() if name not in gone}
         write_json(folder / MANIFEST, {**kept, PRUNED: hash_file(folder / PRUNED)})
         for name in names:
             (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be pruned: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # a manifest that cannot be read, too
+        raise StoreError(f"{folder} cannot be pruned: {getattr(error, 'strerror', None) or error}") from None
 
 
 def remove_attempt(folder: Path) -> None:

@@ -273,17 +273,19 @@ def read_run(folder: Path) -> StoredRun:
         raise StoreError(f"The record of {folder} cannot be read: {error}") from None
 
 
-def taken_out(folder: Path) -> list[str]:
-    """Return the files that were taken out of a run by pruning."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return [str(name) for name in json.loads((folder / PRUNED).read_text("utf-8"))["removed"]]
-    return []
+def taken_out(folder: Path) -> dict[str, str]:
+    """Return the files that were taken out of a run to save room, and what wanted it so."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        noted = json.loads((folder / PRUNED).read_text("utf-8"))
+        return {str(name): str(noted.get("why", {}).get(name, "seqexp prune")) for name in noted["removed"]}
+    return {}
 
 
 def missing_for(folder: Path, name: str) -> StoreError:
     """Return the error of a file that was taken out of a run."""
-    message = f"The run {folder.name} was pruned: its {name} was removed to save room."
-    return StoreError(message, mend="Its spec and figures are there; run it again with --force to have it back.")
+    why = taken_out(folder)[name]
+    message = f"The run {folder.name} has no {name}: it was taken out to save room ({why})."
+    return StoreError(message, mend=f"seqexp rerun {folder.name} makes it again.")
 
 
 def listed_files(folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """Sweep directories: what a sweep was going to do, frozen at its start, and who is at it.
 
 ``sweeps/<name>-<sweep key>/`` holds ``plan.json`` and, while a process runs the sweep, a locked ``owner`` file. That
-of a search holds ``study.log``, too, and the points that it chose: ``points.jsonl``, one in each line.
+of a search holds ``study.log``, too, and the points that it chose: ``points.jsonl``, one in each line. ``trained.txt``
+names the runs that it trained; those that were there before are others', and only read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from seqexp.errors import StoreError
 
-PLAN, OWNER, POINTS, STUDY = "plan.json", "owner", "points.jsonl", "study.log"
+PLAN, OWNER, POINTS, STUDY, TRAINED = "plan.json", "owner", "points.jsonl", "study.log", "trained.txt"
 _NEEDED = {"name", "key", "question", "points", "left_out"}
 
 
@@ -82,6 +83,19 @@ def add_point(folder: Path, point: Mapping[str, Any]) -> None:
     """Note a point that a search chose."""
     with (folder / POINTS).open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(dict(point), allow_nan=False)}\n")
+
+
+def note_trained(folder: Path, name: str) -> None:
+    """Note the directory of a run that a sweep trained."""
+    with (folder / TRAINED).open("a", encoding="utf-8") as file:
+        file.write(f"{name}\n")
+
+
+def trained_by(folder: Path) -> set[str]:
+    """Return the names of the directories of the runs that a sweep trained, now and when it was begun before."""
+    with suppress(OSError):
+        return set((folder / TRAINED).read_text("utf-8").splitlines())
+    return set()
 
 
 def read_plan(folder: Path) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def test_the_plain_values_are_those_that_yaml_states(compose: Compose) -> None:
         ["tracking.tags={a: b}"],
         ["tracking.uri='sqlite:///x.db'"],
         ["tracking.log_model=best"],
+        ["tracking.keep=best"],
         ["training.threads=1"],
         ["training.checkpoint={every: 3}"],
         ["data.path=elsewhere/my.csv"],

@@ -111,13 +111,20 @@ class Publisher:
         self.store.add_points(run_id, list(_epoch_points(rows)))
 
     def publish(
-        self, run: StoredRun, *, with_model: bool, tags: dict[str, str] | None = None, shown: Shown | None = None
+        self,
+        run: StoredRun,
+        *,
+        with_model: bool,
+        with_forecasts: bool = True,
+        tags: dict[str, str] | None = None,
+        shown: Shown | None = None,
     ) -> str:
         """Show a run and return its MLflow run id; one that is shown already is left alone.
 
         Args:
             run: What to show.
             with_model: Whether its model is logged too.
+            with_forecasts: Whether its forecasts are sent.
             tags: Besides those that a run has by itself.
             shown: What was shown of it while it trained.
 
@@ -127,7 +134,10 @@ class Publisher:
         if (known := published_as(run.path).get(self.uri)) and may_hold(self.uri, known):
             return known
         with _model_of(run, with_model) as model:
-            run_id = self.store.publish(_projection(run, self.workspace, model, tags or {}, shown or Shown()))
+            sent = _projection(run, self.workspace, model, tags or {}, shown or Shown())
+            if not with_forecasts:
+                sent.files.pop(run.path / FORECASTS, None)
+            run_id = self.store.publish(sent)
         note_published(run.path, self.uri, run_id)
         return run_id
 
@@ -136,6 +146,11 @@ class Publisher:
         with _model_of(run, True) as model:
             if model is not None:
                 self.store.add_model(run.record.name, published_as(run.path)[self.uri], model)
+
+    def add_forecasts(self, run: StoredRun) -> None:
+        """Send the forecasts of a run that was published without them, if it still has them."""
+        if (run.path / FORECASTS).is_file():
+            self.store.add_file(published_as(run.path)[self.uri], run.path / FORECASTS)
 
 
 def _projection(

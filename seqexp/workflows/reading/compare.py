@@ -125,7 +125,9 @@ def _compare(block: Block, losses: Losses, horizon: int, notes: tuple[str, ...] 
     measurable = [row for row in rows[1:] if row not in pruned and first not in pruned]
     others = [row for row in measurable if _folds(row) & _folds(first)]
     if pruned:
-        notes = (*notes, f"without a difference, for it was pruned: {', '.join(row.label for row in pruned)}")
+        named = ", ".join(row.label for row in pruned[:3]) + (f" and {len(pruned) - 3} more" if len(pruned) > 3 else "")
+        why = "without a difference, for the forecasts of its runs were taken out to save room"
+        notes = (*notes, f"{why}: {named} (seqexp rerun makes them again)")
     measured = [_difference(first, row, losses, horizon) for row in others]
     adjusted = holm([1.0 if math.isnan(p) else p for *_, p, _ in measured])
     differences = (

@@ -16,6 +16,7 @@ from seqexp.workflows.publishing.live import LiveRun, Row
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
 from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
 from seqexp.workflows.running.again import FIRST, Again
+from seqexp.workflows.running.keep import is_asked_for, keep_wanted
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.run import PRUNED, run_experiment
 
@@ -105,6 +106,8 @@ def request_run(
             again=again,
         )
     run_id, warning = show.end(result.stored)
+    if not (result.was_done or warning or is_asked_for(result.stored)):  # what MLflow missed is sent later, whole
+        keep_wanted(result.stored, composed.spec.tracking.keep, is_best=True)
     return RunOutcome(result.stored, result.was_done, run_id, warning)
 
 
@@ -133,8 +136,14 @@ class _Show:
             return None, not_sent(self._queue.failure or StoreError("MLflow takes too long."))
         shown = self._live.shown if self._live else None
         try:
-            with_model = self._spec.tracking.log_model in (None, "all")
-            return self._publisher.publish(stored, with_model=with_model, shown=shown), ""
+            tracking = self._spec.tracking
+            run_id = self._publisher.publish(
+                stored,
+                with_model=tracking.log_model in (None, "all"),
+                with_forecasts=tracking.keep.forecasts != "none" or is_asked_for(stored),
+                shown=shown,
+            )
+            return run_id, ""
         except StoreError as error:
             return None, not_sent(error)
 

@@ -20,18 +20,23 @@ from seqexp.workflows.sweeping.executors import make_executor
 from seqexp.workflows.sweeping.plan import Plan, plan_sweep
 from seqexp.workflows.sweeping.points import LeftOut
 from seqexp.workflows.sweeping.sweep_driver import Enough, SweepDriver
+from seqexp.workflows.sweeping.thinning import Freed
 from seqexp.workflows.sweeping.trials import Trials
 
 
 @dataclass
 class SweepResult:
-    """What came of a sweep: a run for every point that was reached, and the points that were left out."""
+    """What came of a sweep: a run for every point that was reached, the points that were left out, and what was freed.
+
+    ``freed`` counts the models and forecasts that ``tracking.keep`` took out of the runs.
+    """
 
     name: str = ""
     outcomes: list[RunOutcome] = field(default_factory=list)
     skipped: list[LeftOut] = field(default_factory=list)
     select: str | None = None
     seconds: float = 0.0
+    freed: Freed = field(default_factory=Freed)
 
     @property
     def failed(self) -> list[RunOutcome]:
@@ -46,6 +51,7 @@ class SweepResult:
             "name": self.name,
             "runs": [outcome.as_values() for outcome in self.outcomes],
             "skipped": [{"point": point.label, "reason": point.reason} for point in self.skipped],
+            "taken_out": {"runs": self.freed.runs, "bytes": self.freed.size},
             "backtests": [block.folds_as_values() for block in blocks if block.folds],
         }
 
@@ -99,6 +105,7 @@ def run_sweep(
         finally:
             reporter.closed()
             result.outcomes, result.skipped = driver.outcomes(), list(plan.left_out)
+            result.freed = driver.freed
             result.seconds = time.perf_counter() - began
     return result
 

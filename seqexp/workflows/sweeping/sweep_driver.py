@@ -9,10 +9,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
+from seqexp.spec.settings import TrackingSpec
 from seqexp.spec.used_code import own_codes
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
-from seqexp.store.sweep_dir import add_point, read_plan
+from seqexp.store.sweep_dir import add_point, note_trained, read_plan, trained_by
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.live import LiveRun
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
@@ -30,6 +31,7 @@ from seqexp.workflows.sweeping.executors import RunTask
 from seqexp.workflows.sweeping.plan import Plan
 from seqexp.workflows.sweeping.points import LeftOut, Point
 from seqexp.workflows.sweeping.publish_sweep import PARENT, SweepPublisher, sweep_tag
+from seqexp.workflows.sweeping.thinning import Freed, behind_best, thin_out
 
 
 class Enough(BaseException):
@@ -46,7 +48,11 @@ class _Show:
 
 
 class SweepDriver:
-    """Hears what happens to runs, records it, and has it shown."""
+    """Hears what happens to runs, records it, and has it shown.
+
+    Attributes:
+        freed: What was taken out of the runs when the sweep was over.
+    """
 
     def __init__(self, project: Project, plan: Plan, options: SweepOptions, reporter: Reporter, folder: Path) -> None:
         self._project, self._plan, self._options, self._reporter = project, plan, options, reporter
@@ -60,6 +66,7 @@ class SweepDriver:
         self._run_ids: dict[int, str] = {}
         self._live: dict[int, LiveRun] = {}
         self._shows: dict[str, _Show] = {}
+        self.freed = Freed()
 
     def look_up(self, number: int, point: Point) -> Task | None:
         """Return what is to be done for a point, or None where it was done before."""
@@ -141,7 +148,9 @@ class SweepDriver:
     def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
         point = self._points[number]
         runs, begun = self._project.runs, self._begun[number]
-        self._keep(number, record_run(runs, point.spec, point.run_key, begun, computed, point.again))
+        stored = record_run(runs, point.spec, point.run_key, begun, computed, point.again)
+        note_trained(self._folder, stored.path.name)
+        self._keep(number, stored)
         clear_checkpoint(runs, self._stored[number].record)
         self._reporter.ended(number, self._stored[number])
         if computed.status == "FAILED" and self._options.fail_fast and not stopping:
@@ -149,16 +158,20 @@ class SweepDriver:
 
     def _keep(self, number: int, stored: StoredRun) -> None:
         self._stored[number] = stored
-        tracking = self._points[number].spec.tracking
+        tracking = self._tracking(number)
         if tracking.mlflow:
             show = self._show(self._uri(number))
-            show.queue.put(lambda: self._publish(number, stored, show, with_model=tracking.log_model == "all"))
+            show.queue.put(lambda: self._publish(number, stored, show, tracking))
 
-    def _publish(self, number: int, stored: StoredRun, show: _Show, *, with_model: bool) -> None:
-        tags = {} if number in self._done_before else self._nesting(show)
+    def _publish(self, number: int, stored: StoredRun, show: _Show, tracking: TrackingSpec) -> None:
         live = self._live.get(number)
-        shown = live.shown if live else None
-        self._run_ids[number] = show.publisher.publish(stored, with_model=with_model, tags=tags, shown=shown)
+        self._run_ids[number] = show.publisher.publish(
+            stored,
+            with_model=tracking.log_model == "all",
+            with_forecasts=tracking.keep.forecasts == "all",
+            tags={} if number in self._done_before else self._nesting(show),
+            shown=live.shown if live else None,
+        )
 
     def _show_epochs(self, number: int) -> None:
         spec = self._points[number].spec
@@ -179,25 +192,46 @@ class SweepDriver:
         return self._shows[uri]
 
     def _uri(self, number: int) -> str:
-        return tracking_uri(self._points[number].spec.tracking, self._project.workspace)
+        return tracking_uri(self._tracking(number), self._project.workspace)
 
     def _finish(self, status: str, seconds: float | None) -> None:
+        behind = behind_best(self._stored.values(), self._plan.select) if status != "KILLED" else set()
+        mine, unsent = self._trained(), set()
         for uri, show in self._shows.items():
             if self._begun or not may_hold(uri, published_as(self._folder).get(uri, "")):
-                show.queue.put(partial(self._close, uri, show, status))
-            show.queue.finish(seconds)
+                show.queue.put(partial(self._close, uri, show, status, behind))
+            if not show.queue.finish(seconds) or show.queue.failure:
+                unsent.add(uri)
+        # What a store missed is sent later, and then has to be there.
+        sent = (number for number in mine if not self._tracking(number).mlflow or self._uri(number) not in unsent)
+        self.freed = thin_out([(self._stored[number], self._tracking(number).keep) for number in sent], behind)
 
-    def _close(self, uri: str, show: _Show, status: str) -> None:
+    def _trained(self) -> list[int]:
+        """Return the runs that this sweep trained, now or when it was begun before."""
+        names = trained_by(self._folder)
+        return [number for number, stored in sorted(self._stored.items()) if stored.path.name in names]
+
+    def _tracking(self, number: int) -> TrackingSpec:
+        return self._points[number].spec.tracking
+
+    def _close(self, uri: str, show: _Show, status: str, behind: set[Path]) -> None:
         numbers = [number for number in sorted(self._stored) if self._uri(number) == uri]
         if status != "KILLED":
             self._log_best_models(show, numbers)
+            self._send_best_forecasts(uri, show, behind)
         show.sweep.close([self.outcome(number) for number in numbers], status, self._plan.select)
         note_published(self._folder, uri, show.sweep.open())
 
     def _log_best_models(self, show: _Show, numbers: list[int]) -> None:
         """Log the model of the best run of each block, where ``tracking.log_model`` says so."""
-        specs = {number: self._points[number].spec for number in numbers}
-        wanting = [number for number in numbers if specs[number].tracking.log_model in (None, "best")]
+        wanting = [number for number in numbers if self._tracking(number).log_model in (None, "best")]
         for block in build_leaderboard((self._stored[number] for number in wanting), self._plan.select):
             if block.best is not None:
                 show.publisher.add_model(block.best)
+
+    def _send_best_forecasts(self, uri: str, show: _Show, behind: set[Path]) -> None:
+        """Send the forecasts that stay, where only now is known which these are."""
+        for number in self._trained():
+            wanted = self._tracking(number).mlflow and self._tracking(number).keep.forecasts == "best"
+            if wanted and self._uri(number) == uri and self._stored[number].path not in behind:
+                show.publisher.add_forecasts(self._stored[number])

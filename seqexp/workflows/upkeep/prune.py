@@ -65,7 +65,7 @@ def prune(
             if attempts:
                 remove_attempt(run.path)
             else:
-                take_out(run.path, names)
+                take_out(run.path, names, why="seqexp prune")
         yield found
 
 

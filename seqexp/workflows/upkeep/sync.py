@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqexp.spec.settings import TrackingSpec
-from seqexp.spec.validate import validate_as
 from seqexp.store.local_store import may_hold
 from seqexp.store.run_dir import StoredRun, find_finished, find_last, list_runs, note_published, published_as
 from seqexp.store.sweep_dir import is_owned, list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.running.keep import is_asked_for, keep_wanted, tracking_of
 from seqexp.workflows.running.requests import RunOutcome
 from seqexp.workflows.sweeping.publish_sweep import PARENT, FrozenPlan, SweepPublisher, sweep_tag
 
@@ -42,16 +42,20 @@ def sync(project: Project) -> Iterator[Sent]:
         else:
             yield from _sync_sweep(project, folder, plan, publishers)
     for run in list_runs(project.runs):
-        tracking = _tracking(run)
+        tracking = tracking_of(run)
         publisher = _publisher(project, tracking, publishers)
         if tracking.mlflow and run.record.run_key not in under_way and not _is_shown(run.path, publisher.uri):
-            publisher.publish(run, with_model=tracking.log_model in (None, "all"))
+            takes_out = not is_asked_for(run)
+            with_forecasts = tracking.keep.forecasts != "none" or not takes_out
+            publisher.publish(run, with_model=tracking.log_model in (None, "all"), with_forecasts=with_forecasts)
+            if takes_out:
+                keep_wanted(run, tracking.keep, is_best=True)
             yield Sent(run.record.title, publisher.uri)
 
 
 def _sync_sweep(project: Project, folder: Path, plan: FrozenPlan, publishers: dict[str, Publisher]) -> Iterator[Sent]:
     runs = list(_runs_of(project, plan))
-    tracked = [(run, tracking) for run in runs if (tracking := _tracking(run)).mlflow]
+    tracked = [(run, tracking) for run in runs if (tracking := tracking_of(run)).mlflow]
     if not tracked:
         return
     publisher = _publisher(project, tracked[0][1], publishers)
@@ -84,10 +88,6 @@ def _runs_of(project: Project, plan: FrozenPlan) -> Iterator[StoredRun]:
         place = (project.runs, point["spec"]["name"], point["run_key"])
         if run := find_finished(*place) or find_last(*place):
             yield run
-
-
-def _tracking(run: StoredRun) -> TrackingSpec:
-    return validate_as(TrackingSpec, run.spec.get("tracking", {}))
 
 
 def _publisher(project: Project, tracking: TrackingSpec, publishers: dict[str, Publisher]) -> Publisher:

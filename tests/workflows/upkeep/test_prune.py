@@ -65,7 +65,7 @@ def test_a_pruned_run_says_so_when_it_is_asked_for_what_is_gone(project: Project
     assert run.metrics == runs[0].record.metrics
     assert len(run.history) == 1
     for ask in (lambda: run.model, lambda: run.forecasts, run.predict, lambda: predict(runs[0])):
-        with pytest.raises(SeqexpError, match="was pruned: its"):
+        with pytest.raises(SeqexpError, match="was taken out to save room"):
             ask()
 
 
@@ -77,7 +77,7 @@ def test_pruned_runs_are_compared_by_the_figures_that_are_left(project: Project,
     (comparison,) = compare_runs(project, [])
     assert [row.label for row in comparison.block.rows] == [row.label for row in whole.block.rows]
     assert comparison.differences == ()
-    assert "it was pruned" in comparison.notes[0]
+    assert "taken out to save room" in comparison.notes[0]
     (common,) = compare_runs(project, [], on_common=True)
     assert [row.run.path for row in common.block.rows if row.run] == [other.path]
 
