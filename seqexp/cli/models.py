@@ -197,21 +197,32 @@ def prune(
     """Take models and forecasts out of old runs that are not among the best; spec, record and figures stay.
 
     Registered models, runs with tags of your own (tracking.tags), runs on all rows and their parents are never touched.
+    With --attempts the copies of data that no run uses any more go, too. (tracking.keep takes files out earlier: when a
+    run or a sweep is over.)
 
     [bold]Example:[/]  seqexp prune --keep best:3 --older-than 90d --dry-run
     """
     from seqexp.cli.screen import results
     from seqexp.workflows.project import open_project
     from seqexp.workflows.upkeep.prune import prune as take_out
+    from seqexp.workflows.upkeep.unused_copies import UnusedCopies, drop_unused_copies
 
-    console, total, count = results(), 0, 0
-    options = {"keep": keep, "older_than": older_than}
-    for gone in take_out(open_project(workspace), **options, attempts=attempts, dry_run=dry_run):
-        what = ", ".join(gone.names) or "all of it"
-        path = f"{gone.run.record.name}/{gone.run.path.name}"
-        console.print(f"{path}  {what}  {gone.size / 1e6:.2f} MB", markup=False, soft_wrap=True)
-        total, count = total + gone.size, count + 1
-    verb = "would go" if dry_run else "went"
-    console.print(
-        f"{count} run(s), {total / 1e6:.2f} MB {verb}." if count else "Nothing is old and behind enough to go."
-    )
+    console, project = results(), open_project(workspace)
+    gone, copies = {}, UnusedCopies({})
+    for found in take_out(project, keep=keep, older_than=older_than, attempts=attempts, dry_run=dry_run):
+        gone[found.run.path] = found.size
+        told = f"{found.run.record.name}/{found.run.path.name}  {', '.join(found.names) or 'all of it'}"
+        console.print(f"{told}  {found.size / 1e6:.2f} MB", markup=False, soft_wrap=True)
+    if attempts:
+        copies = drop_unused_copies(project, gone, dry_run=dry_run)
+        for path, size in copies.gone.items():
+            told = f"{path.parent.name}/{path.name}  a copy of data that no run uses"
+            console.print(f"{told}  {size / 1e6:.2f} MB", markup=False, soft_wrap=True)
+        if copies.why_left:
+            console.print(f"Copies of data stay: {copies.why_left}.", markup=False, soft_wrap=True)
+    if not gone and not copies.gone:
+        console.print("Nothing is old and behind enough to go.")
+        return
+    counted = [f"{len(gone)} run(s)"] + ([f"{len(copies.gone)} data file(s)"] if copies.gone else [])
+    total = sum(gone.values()) + sum(copies.gone.values())
+    console.print(f"{', '.join(counted)}, {total / 1e6:.2f} MB {'would go' if dry_run else 'went'}.")

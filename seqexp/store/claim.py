@@ -49,6 +49,17 @@ def claim(runs: Path, name: str, run_key: str, on_wait: Callable[[], None]) -> I
             runs.rmdir()
 
 
+def is_any_claimed(runs: Path) -> bool:
+    """Return whether a process works on a run just now."""
+    for path in runs.glob("*/.*.lock"):
+        with suppress(FileNotFoundError), path.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
 def _lock(path: Path, *, wait: bool) -> IO[str] | None:
     """Lock a file, which is made; None where another process has it and is not waited for."""
     while True:

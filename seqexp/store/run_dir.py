@@ -221,13 +221,19 @@ def list_runs(runs: Path, begins: str = "") -> Iterator[StoredRun]:
         runs: The folder of run directories.
         begins: Only those whose directory's name begins so.
     """
-    homes = [home for home in _entries(runs) if home.is_dir()]
-    folders = [folder for home in homes for folder in _entries(Path(home.path)) if folder.name.startswith(begins)]
     stored = []
-    for folder in folders:
-        with suppress(StoreError):
-            stored.append(read_run(Path(folder.path)))
+    for folder in run_folders(runs):
+        if folder.name.startswith(begins):
+            with suppress(StoreError):
+                stored.append(read_run(folder))
     yield from sorted(stored, key=lambda run: run.record.started)
+
+
+def run_folders(runs: Path) -> Iterator[Path]:
+    """Yield every run directory, readable or not."""
+    for home in _entries(runs):
+        if home.is_dir():
+            yield from (Path(folder.path) for folder in _entries(Path(home.path)) if folder.is_dir())
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

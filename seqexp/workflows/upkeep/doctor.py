@@ -14,7 +14,7 @@ from seqexp.spec.catalogue import load_catalogue
 from seqexp.store.environment import package_versions
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run
+from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run, run_folders
 from seqexp.store.snapshots import list_snapshots
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
 from seqexp.workflows.project import Project, open_project
@@ -110,7 +110,7 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
         yield Finding("half-written", f"{folder} (a run that goes on, or was killed; the same run clears it away)")
     for path in list_checkpoints(runs):
         yield Finding("checkpoint", f"{path} (of a run that was stopped, or goes on; the same run uses it)")
-    for folder in sorted(path for path in runs.glob("[!.]*/*") if path.is_dir() and not path.name.startswith(".")):
+    for folder in run_folders(runs):
         try:
             read_run(folder)
         except StoreError as error:
