@@ -13,8 +13,9 @@ from seqexp.cli.reports import block_table, print_block
 from seqexp.cli.screen import make_table, print_json, progress, results
 from seqexp.cli.table_formats import Format, TextTable, as_csv, as_latex, as_markdown
 from seqexp.errors import ConfigError
-from seqexp.workflows.reading.compare import Comparison, Difference, as_values, changed_keys
+from seqexp.workflows.reading.compare import Comparison, as_values, changed_keys
 from seqexp.workflows.reading.leaderboard import Row
+from seqexp.workflows.reading.row_differences import Difference
 
 _NOTHING = "No finished runs to compare. Make some: seqexp sweep topology=vector_output,encoder_decoder"
 _OF_P = "p: Diebold and Mariano over the origins, adjusted for the number of rows (Holm)."

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Workspace
+from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.table_formats import Format
 
 
@@ -21,7 +21,11 @@ class Ground(StrEnum):
 def compare(
     words: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="Runs, sweeps or experiments; of none, all there is.", metavar="[WORD]..."),
+        typer.Argument(
+            help="Runs, sweeps or experiments; of none, all there is. Or what may not be run yet: a study (its file or "
+            "name), the file of a topology or another group, overrides in one word.",
+            metavar="[WORD]...",
+        ),
     ] = None,
     on: Annotated[
         Ground,
@@ -48,19 +52,30 @@ def compare(
         bool, typer.Option("--json", help="Short for --format json: one JSON object on stdout, nothing else there.")
     ] = False,
     workspace: Workspace = None,
+    config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """Put runs beside each other, and say which differences are larger than seed noise and chance.
 
+    Of experiments that were not run yet: in which keys they differ, what they sweep, and what came of them so far.
+
     [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback --on common --format latex  |
-    seqexp compare --where 'data=co2 and timesteps>=26'
+    seqexp compare --where 'data=co2 and timesteps>=26'  |  seqexp compare lookback experiments/next.yaml  |
+    seqexp compare 108749 'topology=encoder_decoder timesteps=28'
     """
     from seqexp.cli.comparisons import chosen_format, print_comparisons
+    from seqexp.cli.sides import print_sides
+    from seqexp.workflows.checking.side_by_side import compare_done, is_request, put_side_by_side
     from seqexp.workflows.project import open_project
     from seqexp.workflows.reading.compare import compare_runs
 
-    chosen = chosen_format(form, json)
-    comparisons = compare_runs(open_project(workspace), words or [], where=where, on_common=on is Ground.common)
-    print_comparisons(comparisons, chosen)
+    chosen, on_common = chosen_format(form, json), on is Ground.common
+    project = open_project(workspace, config_dir, plugin)
+    if any(is_request(project, word) for word in words or []):
+        sides = put_side_by_side(project, words or [])
+        print_sides(sides, compare_done(sides, where=where, on_common=on_common), chosen)
+        return
+    print_comparisons(compare_runs(project, words or [], where=where, on_common=on_common), chosen)
 
 
 def ui(

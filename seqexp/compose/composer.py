@@ -24,6 +24,7 @@ from seqexp.spec.topology import DEFAULT_QUANTILES, RESERVED, fitting_loss, outp
 from seqexp.spec.validate import validate, validate_as
 
 DERIVED = ("topology.name", "data.name", "data.n_targets", "data.n_features", "topology.n_outputs")
+MISSING = "needs a value."
 CountFeatures = Callable[[dict[str, Any]], int]
 
 
@@ -264,7 +265,7 @@ def _unused_parameters(tree: Tree, origins: Origins) -> list[Problem]:
 
 
 def _missing(tree: Tree) -> list[Problem]:
-    return [Problem("needs a value.", key, f"Give one: {key}=...") for key, value in leaves(tree) if value == "???"]
+    return [Problem(MISSING, key, f"Give one: {key}=...") for key, value in leaves(tree) if value == "???"]
 
 
 def _anchor_paths(tree: Tree, origins: Origins) -> None:

@@ -94,6 +94,22 @@ def plan_sweep(
 
     Raises:
         ConfigError: A point is wrong for another reason, or there are too many.
+        DataError: The data do not carry a point.
+    """
+    plan, maker = compose_sweep(project, words, on_first=on_first)
+    return plan if plan.search else replace(plan, points=[maker.identify(point) for point in plan.points])
+
+
+def compose_sweep(
+    project: Project, words: Sequence[str], *, on_first: Callable[[ExecutionSpec, int], None] | None = None
+) -> tuple[Plan, PointMaker]:
+    """Compose the points of a sweep as :func:`plan_sweep` does, but do not read the data: no point has a run key yet.
+
+    Returns:
+        The plan, and what identifies its points.
+
+    Raises:
+        ConfigError: A point is wrong for another reason, or there are too many.
     """
     study, overrides = _split_words(project, words)
     request = project.request(overrides)
@@ -109,7 +125,7 @@ def plan_sweep(
         search = plan_search(maker, grids, execution, REPEATED)
         if on_first is not None:
             on_first(execution, execution.trials * search.repeats)
-        return replace(plan, search=search, name=search.example.spec.name)
+        return replace(plan, search=search, name=search.example.spec.name), maker
     mistakes: dict[tuple[tuple[str, str], ...], SeqexpError] = {}
     seen: dict[str, str] = {}
     for candidates, most in _candidates(grids, execution):
@@ -143,8 +159,7 @@ def plan_sweep(
                 break
     if mistakes:
         raise ConfigError(_all_of(mistakes.values()))
-    points = [maker.identify(point) for point in plan.points]
-    return replace(plan, points=points, name=points[0].spec.name if points else plan.name)
+    return replace(plan, name=plan.points[0].spec.name if plan.points else plan.name), maker
 
 
 def _split_words(project: Project, words: Sequence[str]) -> tuple[Study | None, list[str]]:

@@ -18,7 +18,8 @@ from seqexp.cli.table_formats import Format
 from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project, open_project
-from seqexp.workflows.reading.compare import Difference, as_values, changed_keys, compare_runs
+from seqexp.workflows.reading.compare import as_values, changed_keys, compare_runs
+from seqexp.workflows.reading.row_differences import Difference
 from seqexp.workflows.sweeping.plan import Plan, plan_sweep
 from seqexp.workflows.sweeping.sweep import SweepResult, run_sweep
 
