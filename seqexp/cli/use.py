@@ -51,6 +51,14 @@ def compare(
     json: Annotated[
         bool, typer.Option("--json", help="Short for --format json: one JSON object on stdout, nothing else there.")
     ] = False,
+    from_mlflow: Annotated[
+        bool,
+        typer.Option(
+            "--from-mlflow",
+            help="Read runs from MLflow, not from their directories: from the store whose address is one of the words "
+            "(sqlite:///mlflow.db, http://host:5000), else from the workspace's.",
+        ),
+    ] = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
@@ -61,16 +69,22 @@ def compare(
 
     [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback --on common --format latex  |
     seqexp compare --where 'data=co2 and timesteps>=26'  |  seqexp compare lookback experiments/next.yaml  |
-    seqexp compare 108749 'topology=encoder_decoder timesteps=28'
+    seqexp compare 108749 'topology=encoder_decoder timesteps=28'  |
+    seqexp compare --from-mlflow http://host:5000 lookback
     """
     from seqexp.cli.comparisons import chosen_format, print_comparisons
     from seqexp.cli.sides import print_sides
     from seqexp.workflows.checking.side_by_side import compare_done, is_request, put_side_by_side
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.reading.compare import compare_runs
+    from seqexp.workflows.reading.compare import compare_runs, compare_shown
+    from seqexp.workflows.reading.from_mlflow import named_store
 
     chosen, on_common = chosen_format(form, json), on is Ground.common
     project = open_project(workspace, config_dir, plugin)
+    if from_mlflow:
+        uri, words = named_store(project, words or [])
+        print_comparisons(compare_shown(project, uri, words, where=where, on_common=on_common), chosen)
+        return
     if any(is_request(project, word) for word in words or []):
         sides = put_side_by_side(project, words or [])
         print_sides(sides, compare_done(sides, where=where, on_common=on_common), chosen)

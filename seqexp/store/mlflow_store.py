@@ -18,7 +18,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_model import save_pyfunc
-from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
+from seqexp.store.projection import LoggedModel, Point, Projection, ShownRun, SweepProjection
 
 #: Defaults for a person's own machine; whatever is set already stays.
 QUIET = {
@@ -29,6 +29,7 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _BATCH = 1000  # metrics in one call; MLflow takes no more
+_PAGE = 1000  # runs that are read at a time
 _LONGEST_PARAM = 6000
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 _READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
@@ -175,6 +176,34 @@ class MlflowStore:
         """Add a file to a run that was published without it."""
         with self._explained():
             self._client.log_artifact(run_id, str(path))
+
+    def read_runs(self) -> Iterator[ShownRun]:
+        """Yield every run that was published whole, page by page.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+        token = None
+        with self._explained():
+            names = {found.experiment_id: found.name for found in self._client.search_experiments()}
+            while names:
+                words = f"tags.`{_READY}` = 'true'"
+                page = self._client.search_runs(list(names), words, max_results=_PAGE, page_token=token)
+                for run in page:
+                    experiment = names[run.info.experiment_id]
+                    yield ShownRun(run.info.run_id, experiment, run.info.status, run.data.tags, run.data.metrics)
+                token = page.token
+                if not token:
+                    return
+
+    def read_text(self, run_id: str, name: str) -> str:
+        """Return an artifact of a run.
+
+        Raises:
+            StoreError: There is none, or the store cannot be reached.
+        """
+        with self._explained(), tempfile.TemporaryDirectory() as scratch:
+            return Path(self._client.download_artifacts(run_id, name, scratch)).read_text("utf-8")
 
     def experiment_id(self, name: str) -> str:
         """Return the id of an experiment, which is made if there is none."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqexp.store.record import Status
+
 
 @dataclass(frozen=True)
 class Point:
@@ -50,6 +52,25 @@ class Projection:
     files: dict[Path, str] = field(default_factory=dict)
     model: LoggedModel | None = None
     run_id: str = ""
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """A run as MLflow shows it.
+
+    Attributes:
+        run_id: Its MLflow run id.
+        experiment: The experiment's name.
+        status: FINISHED, FAILED or KILLED.
+        tags: All of them.
+        metrics: The last value of each.
+    """
+
+    run_id: str
+    experiment: str
+    status: Status
+    tags: dict[str, str]
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)

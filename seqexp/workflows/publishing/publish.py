@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,10 +35,10 @@ from seqexp.store.run_dir import (
 )
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.summary import metric_name, summary_tags
 from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
-_ODD = re.compile(r"[^\w\-. :/]")  # signs that MLflow takes in no name, and a target may have
 _HISTORY_ONLY = {"epoch", "time"}
 
 
@@ -196,7 +195,7 @@ def _projection(
         ended=_ms(record.ended),
         params=_params(spec),
         points=list(_points(run, shown.epochs)),
-        tags={**tags, **extra},
+        tags={**tags, **extra, **summary_tags(run)},
         note=_note(run, spec),
         files={path: folder for name, folder in files.items() if (path := run.path / name).is_file()}
         | dict.fromkeys(sorted((run.path / PLUGINS).glob("*.py")), PLUGINS),
@@ -229,7 +228,7 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
     yield from _epoch_points(row for row in run.history if row["epoch"] > shown_epochs)
     ended = _ms(run.record.ended)
     for name, value in {**run.record.metrics, **run.record.baselines}.items():
-        yield Point(_ODD.sub("_", name), value, 0, ended)
+        yield Point(metric_name(name), value, 0, ended)
     for name, values in run.steps.items():
         if not name.endswith(("/mae", "/accuracy")) or name.startswith("val/step/baseline"):
             continue  # a point costs MLflow 0.2 ms, and there are many steps and baselines: steps.json has them all

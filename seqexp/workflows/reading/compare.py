@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seqexp.compose.tree import leaves
-from seqexp.errors import StoreError
+from seqexp.errors import ConfigError, StoreError
 from seqexp.evaluation.significance import holm
 from seqexp.store.run_dir import FORECASTS, StoredRun, find_last, find_run, list_runs, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.reading.choose import choose_runs
 from seqexp.workflows.reading.common_ground import find_common_ground
+from seqexp.workflows.reading.from_mlflow import find_shown
 from seqexp.workflows.reading.leaderboard import Block, Row, build_leaderboard
 from seqexp.workflows.reading.row_differences import (
     Difference,
@@ -26,6 +27,7 @@ from seqexp.workflows.reading.row_differences import (
 )
 from seqexp.workflows.reading.shared_origins import steps_between
 
+_NOT_READ = "without differences from the first row, which are measured on forecasts: these are not read from MLflow"
 _UNTOLD = ("tracking", "execution", "name", "data.path", "data.snapshot")
 
 
@@ -72,6 +74,31 @@ def compare_runs(
     runs = {run.path: run for word in words for run in runs_meant(project, word)}
     found = list(runs.values()) if words else list(list_runs(project.runs))
     return compare_found(found, where=where, on_common=on_common, all_named=bool(words))
+
+
+def compare_shown(
+    project: Project, uri: str, words: Sequence[str], *, where: str | None = None, on_common: bool = False
+) -> list[Comparison]:
+    """Compare what words mean as an MLflow store shows it: no run directory is read.
+
+    The tables are the same, but for what is measured on forecasts, origin by origin: those are not read.
+
+    Raises:
+        ConfigError: The conditions cannot be read, or a common ground is asked for.
+        StoreError: The store does not answer, or a word means nothing there.
+    """
+    if on_common:
+        mend = "Leave one of the two out: run directories have the forecasts."
+        raise ConfigError("scores forecasts again, which --from-mlflow does not read.", key="--on common", mend=mend)
+    found = find_shown(project, uri, words)
+    if where is not None:
+        found = choose_runs(found, where)
+    return [_without_differences(block) for block in build_leaderboard(found)]
+
+
+def _without_differences(block: Block) -> Comparison:
+    rows = [row for row in block.rows if row.run]
+    return Comparison(block, rows[0].label, (), (_NOT_READ,) if len(rows) > 1 else ())
 
 
 def compare_found(
