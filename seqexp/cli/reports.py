@@ -13,6 +13,7 @@ from seqexp.cli.fold_table import print_folds
 from seqexp.cli.screen import amount, make_table, number, progress, results, share
 from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import SELECTED
 from seqexp.store.run_dir import taken_out
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
@@ -179,14 +180,17 @@ def _order(blocks: Sequence[Block]) -> str:
         return f"Ordered by validation {_kind(ranked)}."
     if any(row.run and not row.is_complete for block in blocks for row in block.rows):
         return "Nothing is ranked: every row lacks a fold."
+    lacking = [block.select for block in blocks if block.windows.get("validation")]
+    if lacking:
+        return f"Nothing is ranked: not every run has {lacking[0]}."
     return "Without a validation split nothing is ranked."
 
 
 def _kind(block: Block) -> str:
     """Return the figure that orders a block as a heading names it."""
-    return {"smape": "sMAPE", "pinball": "pinball", "cross_entropy": "cross-entropy"}.get(
-        kind := block.select.split("/")[1], kind.upper()
-    )
+    kind = block.select.partition("/")[2]
+    own = kind if block.select not in SELECTED else kind.upper()
+    return {"smape": "sMAPE", "pinball": "pinball", "cross_entropy": "cross-entropy"}.get(kind, own)
 
 
 def print_block(block: Block, *, budget: bool = False) -> None:

@@ -13,8 +13,9 @@ from seqexp.spec.base import Frozen, Many, Steps
 from seqexp.spec.catalogue import arguments_of, known_names
 from seqexp.spec.parts import Baseline, Loss, Metric, PartErrors, Score, problems_of_arguments, shown, with_floats
 
-Select = Literal["val/mae", "val/rmse", "val/mse", "val/smape", "val/mase", "val/pinball", "val/cross_entropy"]
-DEFAULT_SELECT: Select = "val/mae"
+DEFAULT_SELECT = "val/mae"
+#: The figures of validation that runs are ranked by, the lowest first; besides these a user's own scores.
+SELECTED = (DEFAULT_SELECT, "val/rmse", "val/mse", "val/smape", "val/mase", "val/pinball", "val/cross_entropy")
 FOLD = "evaluation.backtest.fold"
 
 
@@ -163,7 +164,7 @@ class EvaluationSpec(Frozen):
         origins: From which steps of validation and test a forecast is scored.
         conformal: Intervals around point forecasts; None for none.
         scaled: Whether errors are given in units of the scaler, too, as the tables of many papers are.
-        select: The figure of validation that runs are ranked by.
+        select: The figure of validation that runs are ranked by, the lowest first: one of seqexp's, or of ``metrics``.
         metrics: Scores of a user's own.
         baselines: Baselines of a user's own.
     """
@@ -173,7 +174,7 @@ class EvaluationSpec(Frozen):
     origins: OriginsSpec = OriginsSpec()
     conformal: ConformalSpec | None = None
     scaled: bool = False
-    select: Select = DEFAULT_SELECT
+    select: str = DEFAULT_SELECT
     metrics: Annotated[Many[Score], BeforeValidator(_one_or_many)] = ()
     baselines: Annotated[Many[Baseline], BeforeValidator(_one_or_many)] = ()
 
@@ -181,6 +182,25 @@ class EvaluationSpec(Frozen):
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is not used: the run keys of all others stay as they are."""
         return {key: value for key, value in write(self).items() if value or key not in ("metrics", "baselines")}
+
+    @model_validator(mode="after")
+    def _selects_a_figure(self) -> EvaluationSpec:
+        split, _, name = self.select.rpartition("/")
+        own = [part.name for part in self.metrics]
+        if self.select in SELECTED or (split == "val" and name in own):
+            return self
+        if split == "test":
+            mend = f"Select by validation: val/{name}."
+            raise PartErrors([Problem(f"test figures choose nothing, and this is {self.select}.", "select", mend)])
+        if split == "val" and name in known_names("scores"):
+            mend = f"Have it scored: evaluation.metrics=[{', '.join([*own, name])}]."
+            raise PartErrors([Problem(f"the metric {name} is not scored.", "select", mend)])
+        there = [figure.partition("/")[2] for figure in SELECTED] + own
+        mend = suggest(name, there).replace("Did you mean ", "Did you mean val/")
+        if not mend.startswith("Did"):
+            mend = f"There is: {', '.join(f'val/{known}' for known in there)}."
+            mend += "\n  If it is your own, name its file: --plugin FILE.py, and have it scored: evaluation.metrics."
+        raise PartErrors([Problem(f"there is no figure of validation {self.select!r}.", "select", mend)])
 
     @model_validator(mode="after")
     def _uses_backtest(self) -> EvaluationSpec:

@@ -13,7 +13,7 @@ from seqexp.evaluation.baselines import BASELINES as SHIPPED_BASELINES
 from seqexp.evaluation.metrics import METRICS
 from seqexp.plugins.signature import arguments_of_signature
 from seqexp.spec.own_code import BASELINES, SCORES
-from seqexp.spec.settings import EvaluationSpec
+from seqexp.spec.settings import SELECTED
 from seqexp.spec.used_code import own_codes, own_parts
 from seqexp.workflows.project import open_project
 
@@ -38,8 +38,7 @@ def two_before(history, first_W): ...
 def test_the_names_that_are_taken_are_those_in_use() -> None:
     assert set(SHIPPED_BASELINES) <= set(BASELINES)
     assert set(METRICS) <= set(SCORES)
-    selectable = EvaluationSpec.model_json_schema()["properties"]["select"]["enum"]
-    assert {name.removeprefix("val/") for name in selectable} <= set(SCORES)
+    assert {name.removeprefix("val/") for name in SELECTED} <= set(SCORES)
 
 
 def test_kinds_come_from_annotations_or_defaults() -> None:
@@ -122,3 +121,25 @@ def test_runs_that_use_nothing_of_it_keep_their_spec(write: Write) -> None:
 def test_without_the_plugin_the_mend_names_the_option() -> None:
     with pytest.raises(ConfigError, match=r"--plugin FILE\.py"):
         open_project().compose_one(["data=sine", "training.loss=slanted"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["evaluation.select=val/worst"], r"the metric worst is not scored(.|\n)*evaluation.metrics=\[worst\]"),
+        (
+            ["evaluation.select=val/wrost", "evaluation.metrics=worst"],
+            "no figure.*'val/wrost'(.|\n)*Did you mean val/worst",
+        ),
+        (["evaluation.select=test/worst", "evaluation.metrics=worst"], "choose nothing(.|\n)*validation: val/worst"),
+        (["evaluation.select=mae"], "no figure of validation 'mae'(.|\n)*Did you mean val/mae"),
+        (["evaluation.select=val/xyz"], "There is: val/mae, val/rmse(.|\n)*--plugin"),
+    ],
+)
+def test_what_runs_are_ranked_by_has_to_be_scored_on_validation(overrides: list[str], says: str, write: Write) -> None:
+    project = open_project(plugins=[write("mine.py", TEXT)])
+    spec = project.compose_one(["evaluation.select=val/worst", "evaluation.metrics=worst"]).spec
+    assert spec.evaluation.select == "val/worst"
+    with pytest.raises(ConfigError, match=says) as caught:
+        project.compose_one(overrides)
+    assert caught.value.problems[0].key == "evaluation.select"

@@ -17,6 +17,7 @@ from seqexp.compose.composer import MISSING
 from seqexp.compose.groups import GROUPS
 from seqexp.compose.study import find_study
 from seqexp.errors import ConfigError, SeqexpError, StoreError
+from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun, list_runs
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
@@ -123,7 +124,7 @@ def differing_keys(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
 def figures(sides: Sequence[Side]) -> list[tuple[str, list[float | str | None]]]:
     """Return the figures of each side's best row, as far as any has them; words where a side was not run."""
     best = [side.best for side in sides]
-    selects = [str(run.spec["evaluation"].get("select", "val/mae")) for side in sides for run in side.runs[:1]]
+    selects = [str(run.spec["evaluation"].get("select", DEFAULT_SELECT)) for side in sides for run in side.runs[:1]]
     names = dict.fromkeys([*selects, *_FIGURES])
     rows: list[tuple[str, list[float | str | None]]] = []
     for name in names:

@@ -15,7 +15,7 @@ from seqexp.data.series import Series
 from seqexp.errors import DataError, StoreError
 from seqexp.spec.data import SplitSpec
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.spec.settings import EvaluationSpec
+from seqexp.spec.settings import DEFAULT_SELECT, SELECTED, EvaluationSpec
 from seqexp.store.claim import claim
 from seqexp.store.run_dir import StoredRun, find_finished
 from seqexp.workflows.identity import run_key_of
@@ -88,12 +88,13 @@ def _data_of(parent: StoredRun, recorded: ExperimentSpec, spec: ExperimentSpec, 
 
 def spec_on_all(spec: ExperimentSpec, epochs: int) -> ExperimentSpec:
     """Return the experiment that trains on every row for so many epochs, and scores nothing."""
+    select = spec.evaluation.select  # of a user's own scores there is none where nothing is scored
     still = {"epochs": epochs, "early_stopping": None, "refit": None}
     return spec.model_copy(
         update={
             "data": spec.data.model_copy(update={"split": SplitSpec(train=1.0, validation=0, test=0)}),
             "training": spec.training.model_copy(update=still),
-            "evaluation": EvaluationSpec(select=spec.evaluation.select),
+            "evaluation": EvaluationSpec(select=select if select in SELECTED else DEFAULT_SELECT),
         }
     )
 
