@@ -18,7 +18,7 @@ from seqexp.cli.models import export, predict, prune, refit, register
 from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
-from seqexp.cli.words import RerunCommand
+from seqexp.cli.words import FromMlflowCommand
 from seqexp.errors import Problem, RunFailed, SeqexpError
 
 app = typer.Typer(
@@ -36,8 +36,8 @@ app.command()(check)
 app.command()(explain)
 app.command()(run)
 app.command()(sweep)
-app.command(cls=RerunCommand)(rerun)
-app.command()(compare)
+app.command(cls=FromMlflowCommand)(rerun)
+app.command(cls=FromMlflowCommand)(compare)
 app.command()(predict)
 app.command()(refit)
 app.command()(export)

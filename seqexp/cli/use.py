@@ -9,6 +9,7 @@ import typer
 
 from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.table_formats import Format
+from seqexp.cli.words import FROM_MLFLOW
 
 
 class Ground(StrEnum):
@@ -52,13 +53,15 @@ def compare(
         bool, typer.Option("--json", help="Short for --format json: one JSON object on stdout, nothing else there.")
     ] = False,
     from_mlflow: Annotated[
-        bool,
+        Optional[str],  # noqa: UP045
         typer.Option(
-            "--from-mlflow",
-            help="Read runs from MLflow, not from their directories: from the store whose address is one of the words "
-            "(sqlite:///mlflow.db, http://host:5000), else from the workspace's.",
+            FROM_MLFLOW,
+            help="Read runs from MLflow, not from their directories. URI is the store (http://host:5000, "
+            "sqlite:////path/to/mlflow.db); without it, that of the workspace.",
+            metavar="[URI]",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
@@ -70,20 +73,18 @@ def compare(
     [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback --on common --format latex  |
     seqexp compare --where 'data=co2 and timesteps>=26'  |  seqexp compare lookback experiments/next.yaml  |
     seqexp compare 108749 'topology=encoder_decoder timesteps=28'  |
-    seqexp compare --from-mlflow http://host:5000 lookback
+    seqexp compare lookback --from-mlflow http://host:5000
     """
     from seqexp.cli.comparisons import chosen_format, print_comparisons
     from seqexp.cli.sides import print_sides
     from seqexp.workflows.checking.side_by_side import compare_done, is_request, put_side_by_side
     from seqexp.workflows.project import open_project
     from seqexp.workflows.reading.compare import compare_runs, compare_shown
-    from seqexp.workflows.reading.from_mlflow import named_store
 
     chosen, on_common = chosen_format(form, json), on is Ground.common
     project = open_project(workspace, config_dir, plugin)
-    if from_mlflow:
-        uri, words = named_store(project, words or [])
-        print_comparisons(compare_shown(project, uri, words, where=where, on_common=on_common), chosen)
+    if from_mlflow is not None:
+        print_comparisons(compare_shown(project, from_mlflow, words or [], where=where, on_common=on_common), chosen)
         return
     if any(is_request(project, word) for word in words or []):
         sides = put_side_by_side(project, words or [])

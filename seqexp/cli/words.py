@@ -14,7 +14,7 @@ FROM_MLFLOW = "--from-mlflow"
 _ADDRESS = "://"
 
 
-class RerunCommand(TyperCommand):
+class FromMlflowCommand(TyperCommand):
     """``rerun RUN --from-mlflow training.epochs=5`` gives an override; ``--from-mlflow http://host:5000`` a value.
 
     The words as they came are kept in ``ctx.meta["words"]``.

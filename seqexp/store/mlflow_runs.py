@@ -7,36 +7,17 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_store import QUIET
+from seqexp.store.mlflow_store import QUIET, READY
+from seqexp.store.projection import ShownRun
 
 MOST_BYTES = 100_000_000  # of one file: what a record, single steps or a history never come near
 _PAGE = 1000
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-
-
-@dataclass(frozen=True)
-class ShownRun:
-    """A run as a store shows it.
-
-    Attributes:
-        run_id: MLflow's own.
-        status: FINISHED, FAILED, KILLED or RUNNING.
-        started: Milliseconds since 1970.
-        tags: All of them.
-        is_deleted: Whether it lies in MLflow's trash.
-    """
-
-    run_id: str
-    status: str
-    started: int
-    tags: dict[str, str]
-    is_deleted: bool = False
 
 
 class MlflowRuns:
@@ -69,7 +50,8 @@ class MlflowRuns:
         """Return the run of an id, or None where there is none."""
         with self._explained():
             try:
-                return _shown(self._client.get_run(run_id))
+                run = self._client.get_run(run_id)
+                return _shown(run, self._client.get_experiment(run.info.experiment_id).name)
             except self._refusal as error:
                 if error.error_code in _NOT_THERE:
                     return None
@@ -77,13 +59,20 @@ class MlflowRuns:
 
     def with_tag(self, tag: str, begins: str) -> list[ShownRun]:
         """Return every run whose tag begins so, but for deleted ones."""
-        words = f"tags.`{tag}` LIKE '{begins}%'"
+        return self._search(f"tags.`{tag}` LIKE '{begins}%'")
+
+    def published(self) -> list[ShownRun]:
+        """Return every run that was sent whole, but for deleted ones."""
+        return self._search(f"tags.`{READY}` != ''")
+
+    def _search(self, words: str) -> list[ShownRun]:
         found: list[ShownRun] = []
         with self._explained():
-            ids = [experiment.experiment_id for experiment in self._paged(self._client.search_experiments)]
+            names = {one.experiment_id: one.name for one in self._paged(self._client.search_experiments)}
+            ids = list(names)
             for first in range(0, len(ids), _PAGE):
-                some = ids[first : first + _PAGE]
-                found += map(_shown, self._paged(self._client.search_runs, some, filter_string=words))
+                runs = self._paged(self._client.search_runs, ids[first : first + _PAGE], filter_string=words)
+                found += (_shown(run, names[run.info.experiment_id]) for run in runs)
         return found
 
     def files(self, run: ShownRun, folder: str | None = None) -> dict[str, int]:
@@ -110,6 +99,16 @@ class MlflowRuns:
                     raise StoreError(f"{name} of the MLflow run {run.run_id} is no file.", key=self._key)
                 got.replace(folder / name)
 
+    def read_text(self, run: ShownRun, name: str) -> str:
+        """Return the text of a file of a run.
+
+        Raises:
+            StoreError: It cannot be had.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            self.fetch(run, [name], Path(scratch))
+            return (Path(scratch) / name).read_text("utf-8")
+
     def _paged(self, search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
         token = None
         while True:
@@ -129,9 +128,12 @@ class MlflowRuns:
             raise StoreError(message, key=self._key, mend=mend) from None
 
 
-def _shown(run: Any) -> ShownRun:
-    is_deleted = run.info.lifecycle_stage == "deleted"
-    return ShownRun(run.info.run_id, run.info.status, run.info.start_time or 0, dict(run.data.tags), is_deleted)
+def _shown(run: Any, experiment: str) -> ShownRun:
+    info, data = run.info, run.data
+    is_deleted = info.lifecycle_stage == "deleted"
+    return ShownRun(
+        info.run_id, experiment, info.status, info.start_time or 0, dict(data.tags), dict(data.metrics), is_deleted
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_model import save_pyfunc
-from seqexp.store.projection import LoggedModel, Point, Projection, ShownRun, SweepProjection
+from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
 #: Defaults for a person's own machine; whatever is set already stays.
 QUIET = {
@@ -29,10 +29,9 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _BATCH = 1000  # metrics in one call; MLflow takes no more
-_PAGE = 1000  # runs that are read at a time
 _LONGEST_PARAM = 6000
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
-_READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
+READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
 _OLDER = "true"  # what earlier releases set it to
 
 
@@ -97,7 +96,7 @@ class MlflowStore:
         with self._explained():
             experiment_id = self._experiment(run.experiment)
             found = self._find_sent(experiment_id, run)
-            if found is not None and found.data.tags.get(_READY):
+            if found is not None and found.data.tags.get(READY):
                 return str(found.info.run_id)
             run_id = found.info.run_id if found is not None else run.run_id or self._create(experiment_id, run)
             if run_id == run.run_id:
@@ -107,7 +106,7 @@ class MlflowStore:
             if run.model is not None and not self._has_model(experiment_id, run_id):
                 self._log_model(experiment_id, run_id, run.model)
             self._client.set_terminated(run_id, run.status, end_time=run.ended)
-            self._client.set_tag(run_id, _READY, str(run.started))
+            self._client.set_tag(run_id, READY, str(run.started))
             return str(run_id)
 
     def open_sweep(self, sweep: SweepProjection) -> str:
@@ -177,34 +176,6 @@ class MlflowStore:
         with self._explained():
             self._client.log_artifact(run_id, str(path))
 
-    def read_runs(self) -> Iterator[ShownRun]:
-        """Yield every run that was published whole, page by page.
-
-        Raises:
-            StoreError: The store cannot be reached.
-        """
-        token = None
-        with self._explained():
-            names = {found.experiment_id: found.name for found in self._client.search_experiments()}
-            while names:
-                words = f"tags.`{_READY}` = 'true'"
-                page = self._client.search_runs(list(names), words, max_results=_PAGE, page_token=token)
-                for run in page:
-                    experiment = names[run.info.experiment_id]
-                    yield ShownRun(run.info.run_id, experiment, run.info.status, run.data.tags, run.data.metrics)
-                token = page.token
-                if not token:
-                    return
-
-    def read_text(self, run_id: str, name: str) -> str:
-        """Return an artifact of a run.
-
-        Raises:
-            StoreError: There is none, or the store cannot be reached.
-        """
-        with self._explained(), tempfile.TemporaryDirectory() as scratch:
-            return Path(self._client.download_artifacts(run_id, name, scratch)).read_text("utf-8")
-
     def experiment_id(self, name: str) -> str:
         """Return the id of an experiment, which is made if there is none."""
         with self._explained():
@@ -239,7 +210,7 @@ class MlflowStore:
         """
         words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in run.identity.items())
         for found in self._client.search_runs([experiment_id], filter_string=words):
-            sent = found.data.tags.get(_READY)
+            sent = found.data.tags.get(READY)
             if sent in (None, str(run.started)) or (sent == _OLDER and found.info.run_id != run.tags.get("rerun_of")):
                 return found
         return None

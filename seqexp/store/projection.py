@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqexp.store.record import Status
-
 
 @dataclass(frozen=True)
 class Point:
@@ -61,16 +59,20 @@ class ShownRun:
     Attributes:
         run_id: Its MLflow run id.
         experiment: The experiment's name.
-        status: FINISHED, FAILED or KILLED.
+        status: FINISHED, FAILED, KILLED or RUNNING.
+        started: Milliseconds since 1970.
         tags: All of them.
         metrics: The last value of each.
+        is_deleted: Whether it lies in MLflow's trash.
     """
 
     run_id: str
     experiment: str
-    status: Status
+    status: str
+    started: int
     tags: dict[str, str]
     metrics: dict[str, float]
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,11 +76,14 @@ def run_of_summary(shown: ShownRun) -> StoredRun:
         record = RunRecord(
             name=shown.experiment,
             run_key=shown.tags["run_key"],
-            status=shown.status,
             metrics={recorded: shown.metrics[name] for name, recorded in names.items() if name in shown.metrics},
             baselines={name: value for name, value in shown.metrics.items() if _is_baseline(name)},
             timings=timings,
-            **{**values, "spec": {**values["spec"], "name": shown.experiment, "tracking": {}, "execution": {}}},
+            **{
+                **values,
+                "status": shown.status,
+                "spec": {**values["spec"], "name": shown.experiment, "tracking": {}, "execution": {}},
+            },
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _unreadable(shown, error) from None

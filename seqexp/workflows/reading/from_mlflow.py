@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqexp.errors import ConfigError, StoreError, suggest
-from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_store import MlflowStore
+from seqexp.errors import StoreError, suggest
+from seqexp.store.mlflow_runs import MlflowRuns
 from seqexp.store.projection import ShownRun
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
@@ -21,41 +20,23 @@ def find_shown(project: Project, uri: str, words: Sequence[str] = ()) -> list[St
     """Return the runs that words mean in a store, of none all: experiments, sweeps, runs, or MLflow run ids.
 
     Args:
-        project: Where files of a local store lie.
-        uri: The store.
+        project: Whose store is read where none is named.
+        uri: The store; empty for that of the project's workspace.
         words: The name of an experiment; the key of a sweep or run, or the first characters of it.
 
     Raises:
         StoreError: The store is not there, does not answer, or shows nothing that a word means.
     """
-    if (path := local_path(uri)) is not None and not path.is_file():
-        mend = "Name another: --from-mlflow URI."
-        raise StoreError(f"there is no MLflow store {uri}.", key="--from-mlflow", mend=mend)
-    store = MlflowStore(uri, project.workspace / "mlartifacts")
-    shown = list(store.read_runs())
-    chosen = {run.run_id: run for word in words for run in _meant(word, shown, uri)} if words else None
+    store = MlflowRuns(uri or default_tracking_uri(project), key="--from-mlflow")
+    shown = store.published()
+    chosen = {run.run_id: run for word in words for run in _meant(word, shown, store.uri)} if words else None
     runs = (_run_of(store, run) for run in (shown if chosen is None else chosen.values()))
     return sorted(runs, key=lambda run: (run.record.started, run.record.attempt))
 
 
-def named_store(project: Project, words: Sequence[str]) -> tuple[str, list[str]]:
-    """Part the address of a store from the other words; without one it is the store that the project's runs go to.
-
-    Raises:
-        ConfigError: There are several.
-    """
-    uris = [word for word in words if "://" in word or word.startswith("sqlite:")]
-    if len(uris) > 1:
-        raise ConfigError(f"one store is read at a time, and here are {len(uris)}.", key="--from-mlflow")
-    uri = uris[0] if uris else default_tracking_uri(project)
-    if (path := local_path(uri)) is not None:
-        uri = f"sqlite:///{path.expanduser().resolve()}"
-    return uri, [word for word in words if word not in uris]
-
-
-def _run_of(store: MlflowStore, shown: ShownRun) -> StoredRun:
+def _run_of(store: MlflowRuns, shown: ShownRun) -> StoredRun:
     """Read a run back; of one that an earlier release has published, the record is fetched."""
-    return run_of_summary(shown) if has_summary(shown) else run_of_record(shown, store.read_text(shown.run_id, _RECORD))
+    return run_of_summary(shown) if has_summary(shown) else run_of_record(shown, store.read_text(shown, _RECORD))
 
 
 def _meant(word: str, shown: Sequence[ShownRun], uri: str) -> list[ShownRun]:

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqexp.errors import StoreError
-from seqexp.store.mlflow_runs import MOST_BYTES, MlflowRuns, ShownRun
+from seqexp.store.mlflow_runs import MOST_BYTES, MlflowRuns
+from seqexp.store.projection import ShownRun
 from seqexp.store.run_dir import HISTORY, RECORD, REQUIREMENTS, SPEC, STEPS, StoredRun, read_run
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import asked_tracking_uri, default_tracking_uri

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,8 @@ import pytest
 
 from seqexp.cli.comparisons import print_comparisons
 from seqexp.cli.table_formats import Format
-from seqexp.cli.use import compare
 from seqexp.errors import SeqexpError, StoreError
-from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.mlflow_runs import MlflowRuns
 from seqexp.store.projection import ShownRun
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import StoredRun
@@ -20,7 +20,7 @@ from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publishing import publish
 from seqexp.workflows.publishing.summary import metric_name, run_of_summary, summary_tags
 from seqexp.workflows.reading.compare import Comparison, as_values, changed_keys, compare_runs, compare_shown
-from seqexp.workflows.reading.from_mlflow import find_shown, named_store
+from seqexp.workflows.reading.from_mlflow import find_shown
 from seqexp.workflows.running.requests import request_run
 from seqexp.workflows.sweeping.plan import Plan, plan_sweep
 from seqexp.workflows.sweeping.sweep import run_sweep
@@ -92,19 +92,18 @@ def test_words_are_experiments_sweeps_and_runs(done: tuple[Project, Plan, str]) 
         find_shown(project, uri, ["fold"])
 
 
-def test_the_store_is_named_among_the_words(
-    done: tuple[Project, Plan, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_store_is_the_one_that_is_named_or_that_of_the_workspace(
+    done: tuple[Project, Plan, str], tmp_path: Path, command: Callable[..., Any]
 ) -> None:
     project, _, uri = done
-    assert named_store(project, ["folds"]) == (uri, ["folds"])
-    assert named_store(project, ["http://host:5000", "folds"]) == ("http://host:5000", ["folds"])
-    assert named_store(project, ["sqlite:///other.db"]) == (f"sqlite:///{Path.cwd() / 'other.db'}", [])
-    with pytest.raises(SeqexpError, match="one store is read at a time"):
-        named_store(project, ["sqlite:///a.db", "sqlite:///b.db"])
+    assert find_shown(project, "", ["folds"]) == find_shown(project, uri, ["folds"])
     with pytest.raises(SeqexpError, match="--from-mlflow: there is no MLflow store"):
         find_shown(project, f"sqlite:///{tmp_path / 'none.db'}")
-    compare([uri, "folds"], from_mlflow=True, workspace=str(tmp_path))  # where no run directory is
-    assert "2 folds" in capsys.readouterr().out
+    elsewhere = ["--workspace", str(tmp_path)]  # where no run directory is
+    for words in (["--from-mlflow", uri, "folds"], ["folds", "--from-mlflow", uri], [f"--from-mlflow={uri}", "folds"]):
+        assert "2 folds" in command("compare", *words, *elsewhere).out
+    assert "2 folds" in command("compare", "--from-mlflow", "folds", "--workspace", str(project.workspace)).out
+    assert command("compare", "--from-mlflow", "folds", *elsewhere).code == 2  # its workspace has no store
 
 
 def test_a_common_ground_needs_forecasts(done: tuple[Project, Plan, str]) -> None:
@@ -126,10 +125,10 @@ def test_of_a_run_without_a_summary_the_record_is_fetched(
 def test_no_artifact_is_fetched_of_a_run_with_a_summary(
     done: tuple[Project, Plan, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(store: MlflowStore, run_id: str, name: str) -> str:
+    def refuse(store: MlflowRuns, run: ShownRun, name: str) -> str:
         raise AssertionError(name)
 
-    monkeypatch.setattr(MlflowStore, "read_text", refuse)
+    monkeypatch.setattr(MlflowRuns, "read_text", refuse)
     assert len(find_shown(done[0], done[2])) == 6
 
 
@@ -141,12 +140,12 @@ def test_a_long_summary_and_odd_names_come_back() -> None:
     tags = {**summary_tags(StoredRun(Path("nowhere"), record)), "run_key": "abcd", "attempt": "2"}
     assert all(len(text) <= 5000 for text in tags.values())
     assert len(tags) > 4
-    shown = ShownRun("id", "tall", "FINISHED", tags, {metric_name(name): value for name, value in metrics.items()})
+    shown = ShownRun("id", "tall", "FINISHED", 0, tags, {metric_name(name): value for name, value in metrics.items()})
     found = run_of_summary(shown)
     assert found.path.name == "abcd-2"
     assert found.record.metrics == metrics
     assert {**found.spec, "tracking": None, "execution": None} == {**spec, "tracking": None, "execution": None}
     assert found.record.data == {"targets": ["Größe (cm)"], "windows": {"train": 3}, "task": "a"}
-    broken = ShownRun("id", "tall", "FINISHED", {**tags, "seqexp.summary": "{"}, {})
+    broken = ShownRun("id", "tall", "FINISHED", 0, {**tags, "seqexp.summary": "{"}, {})
     with pytest.raises(StoreError, match="cannot be read back"):
         run_of_summary(broken)
