@@ -1,0 +1,103 @@
+"""Scripts that are run by themselves, and held against the records of the runs that they stand for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import pytest
+
+from seqexp.store.record import RunRecord
+from seqexp.workflows.explain.explain import explain, write_explanation
+from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.running.run import run_experiment
+
+Figures = dict[str, float]
+HoldAgainstRuns = Callable[..., dict[str, Figures]]
+CheckStyle = Callable[..., None]
+# Each as if seqexp were not installed: to import it is an error. One process for all of them: TensorFlow starts slowly.
+BARE = """
+import runpy, sys
+sys.modules["seqexp"] = None
+for path in sys.argv[1:]:
+    runpy.run_path(path, run_name="__main__")
+    sys.modules["keras"].backend.clear_session()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _clean_session() -> Iterator[None]:
+    yield
+    keras.backend.clear_session()
+
+
+@pytest.fixture
+def check_style() -> CheckStyle:
+    """Hold the scripts of a folder against ruff's rules, and unless ``formatted`` is false against its layout."""
+
+    def check(folder: Path, *, formatted: bool = True) -> None:
+        shared = ["--isolated", "--line-length=120", str(folder)]
+        layout = [["format", "--check"]] if formatted else []
+        for command in (["check", "--select=E,F,W,I,N"], *layout):
+            done = subprocess.run(
+                [sys.executable, "-m", "ruff", *command, *shared], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    return check
+
+
+@pytest.fixture
+def hold_against_runs(tmp_path: Path, check_style: CheckStyle) -> HoldAgainstRuns:
+    """Explain, run the scripts by themselves, and find each of their figures in the records of the runs.
+
+    Takes the words of each case by name; returns the figures that each script printed.
+    """
+
+    def hold(
+        cases: Mapping[str, Sequence[str]],
+        *,
+        project: Project | None = None,
+        engines: Sequence[str] = ("compiled",),
+        formatted: bool = True,
+    ) -> dict[str, Figures]:
+        project = project or open_project(tmp_path)
+        folder = tmp_path / "scripts"
+        for name, words in cases.items():
+            path = folder / name / f"{name}.py"
+            path.parent.mkdir(parents=True)
+            write_explanation(explain(project, words), path)
+            assert "seqexp" not in path.read_text().partition('"""\n\nimport')[2]
+        check_style(folder, formatted=formatted)
+        printed = _run([folder / name / f"{name}.py" for name in cases])
+        for (name, words), figures in zip(cases.items(), printed, strict=True):
+            for engine in engines:
+                spec = project.compose_one([*words, f"training.engine={engine}"]).spec
+                _compare(figures, run_experiment(spec, project.runs).stored.record, f"{name}, {engine}")
+        return dict(zip(cases, printed, strict=True))
+
+    return hold
+
+
+def _run(scripts: Sequence[Path]) -> list[Figures]:
+    environment = {**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-W", "error", "-c", BARE, *map(str, scripts)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
+
+
+def _compare(figures: Figures, record: RunRecord, told: str) -> None:
+    assert any(name.startswith("val/") for name in figures)
+    assert len([name for name in figures if name.startswith("test/")]) >= 4  # two of the model, two of the yardstick
+    for name, value in figures.items():
+        split, *baseline, metric = name.split("/")
+        known = record.metrics if not baseline else record.baselines
+        prefix = "val/baseline" if split == "val" else "baseline"
+        recorded = known[name if not baseline else f"{prefix}/{baseline[0]}/{metric}"]
+        assert value == pytest.approx(recorded, rel=1e-4), f"{told}: {name}"
