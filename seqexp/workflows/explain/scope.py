@@ -63,8 +63,12 @@ class Subject:
     @property
     def has_holes(self) -> bool:
         """Whether steps are left without a value, and windows that touch one are left out."""
-        is_whole = self.dataset.series.observed_T.all() and np.isfinite(self.dataset.inputs_TF).all()
-        return self.spec.data.missing == "drop" and not is_whole
+        if self.spec.data.missing != "drop":
+            return False
+        lost = self.dataset.transform.lags  # steps that have no value because nothing stands before them
+        parts = [slice(part.start + lost, part.stop) for part in self.dataset.series.parts]
+        is_whole = all(np.isfinite(self.dataset.inputs_TF[part]).all() for part in parts)
+        return not (is_whole and self.dataset.series.observed_T.all())
 
     @property
     def reads_ahead(self) -> bool:
@@ -134,7 +138,7 @@ def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
     """Yield the keys that no code is written for, and what they are called."""
     if not isinstance(spec.data.source, (SineSource, TableSource, DatasetSource)):
         yield "data.source", f"data.source={source_name(spec.data.source)}"
-    for key in ("series", "static", "transform"):
+    for key in ("series", "static"):
         if getattr(spec.data, key):
             yield f"data.{key}", f"data.{key}"
     if spec.training.refit is not None:

@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqexp.workflows.explain.code import stacked
+from seqexp.workflows.explain.forecasting import forecast_function
 from seqexp.workflows.explain.scope import Subject
 
 
 def scoring_blocks(subject: Subject) -> Iterator[str]:
     """Yield the code that scores; its last line prints all figures as JSON."""
-    yield _forecast_function(subject)
+    yield forecast_function(subject)
     yield _score_function(subject)
     yield stacked(list(_score_lines(subject)))
     yield stacked(
         ["for name, value in figures.items():", '    print(f"{name:22}{value:14,.4f}")', "print(json.dumps(figures))"]
     )
-
-
-def _forecast_function(subject: Subject) -> str:
-    lines = [
-        "def forecast(starts):",
-        '    """Forecast in the units of the data: (windows, OUTPUT_LENGTH, targets)."""',
-        "    given = model.predict(windows(starts)[0], batch_size=256, verbose=0)",
-        '    given = given.reshape(-1, OUTPUT_LENGTH, len(TARGETS)).astype("float64")',
-    ]
-    if subject.spec.data.scaler == "none":
-        lines[-1] = lines[-1].replace("given = ", "return ", 1)
-    elif not subject.has_whole_truth:
-        lines.append("    return given * target_scale.to_numpy() + target_center.to_numpy()")
-    else:
-        lines.append("    return given * scale[TARGETS].to_numpy() + center[TARGETS].to_numpy()")
-    return "\n".join(lines)
 
 
 def _score_function(subject: Subject) -> str:

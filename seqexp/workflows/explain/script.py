@@ -12,9 +12,11 @@ from seqexp.workflows.explain.diagram import draw
 from seqexp.workflows.explain.fitting import fitting_blocks
 from seqexp.workflows.explain.layers import model_blocks, units_constant
 from seqexp.workflows.explain.reading import column_constants, data_constant, reading_blocks
+from seqexp.workflows.explain.scaling import scaling_block
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.scoring import scoring_blocks
-from seqexp.workflows.explain.windows import offset_constant, scaling_block, split_block, window_blocks
+from seqexp.workflows.explain.transform import transform_block
+from seqexp.workflows.explain.windows import offset_constant, split_block, window_blocks
 from seqexp.workflows.explain.words import in_words
 
 # What a script may need: how its use looks in the code, and the import; in the order in which ruff sorts them.
@@ -39,7 +41,7 @@ tf.config.threading.set_inter_op_parallelism_threads(1)"""
 
 def write_script(subject: Subject) -> str:
     """Return the script of an experiment that code is written for (:func:`refuse_unwritten` says which is not)."""
-    body = _joined(list(_blocks(subject)))
+    body = _joined([block for block in _blocks(subject) if block])
     imports = "\n\n".join(
         "\n".join(line for pattern, line in group if re.search(pattern, body)) for group in (_STANDARD, _INSTALLED)
     )
@@ -65,6 +67,7 @@ def _blocks(subject: Subject) -> Iterator[str]:
     yield _heading("The data")
     yield from reading_blocks(subject)
     yield split_block(subject)
+    yield transform_block(subject)
     yield scaling_block(subject)
     yield from window_blocks(subject)
     yield _heading("The model")

@@ -1,4 +1,4 @@
-"""The part of a script that splits, scales and cuts windows."""
+"""The part of a script that splits and cuts windows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,8 @@ from collections.abc import Iterator
 from seqexp.spec.settings import OriginsSpec
 from seqexp.workflows.explain.code import comment, stacked
 from seqexp.workflows.explain.scope import Subject
+from seqexp.workflows.explain.transform import lost_lines
 
-_STATISTICS = {
-    "standard": ("{rows}.mean()", "{rows}.std(ddof=0)"),
-    "minmax": ("{rows}.min()", "{rows}.max() - {rows}.min()"),
-    "robust": ("{rows}.median()", "{rows}.quantile(0.75) - {rows}.quantile(0.25)"),
-}
-_SCALED_WITH = {
-    "standard": "the mean and the standard deviation",
-    "minmax": "the lowest and the highest value",
-    "robust": "the median and the distance between the quartiles",
-}
 _STARTS = '''def window_starts(rows):
     """Return the first input step of every window whose targets all lie in these rows.
 
@@ -43,53 +34,6 @@ def split_block(subject: Subject) -> str:
     return stacked([comment(f"Split in time, before anything is fitted: {words}."), f"{left} = {right}"])
 
 
-def scaling_block(subject: Subject) -> str:
-    """Return the code from ``series`` to ``inputs`` and ``targets``, scaled, and ``truth``."""
-    return stacked(list(_scaling_lines(subject)))
-
-
-def _scaling_lines(subject: Subject) -> Iterator[str]:
-    kind = subject.spec.data.scaler
-    if kind == "none":
-        yield comment("Nothing is scaled (data.scaler=none).")
-        yield 'inputs = series[FEATURES].to_numpy("float32")'
-        yield 'targets = series[TARGETS].to_numpy("float32")'
-    else:
-        told = f"Scaled with {_SCALED_WITH[kind]} of the training rows alone: of the future, nothing is known yet."
-        yield comment(told)
-        if not subject.has_whole_truth:
-            yield from _statistics(subject, "", "series[FEATURES].iloc[train_rows]")
-            yield comment("For the targets only what was observed counts.")
-            yield from _statistics(subject, "target_", "truth.iloc[train_rows]")
-            yield 'inputs = ((series[FEATURES] - center) / scale).to_numpy("float32")'
-            yield 'targets = ((series[TARGETS] - target_center) / target_scale).to_numpy("float32")'
-        else:
-            yield from _statistics(subject, "", "series.iloc[train_rows]")
-            yield 'scaled = ((series - center) / scale).astype("float32")'
-            yield "inputs, targets = scaled[FEATURES].to_numpy(), scaled[TARGETS].to_numpy()"
-    if subject.reads_ahead:
-        yield comment("The columns that the model also reads at the steps that it forecasts.")
-        yield "ahead = inputs[:, [FEATURES.index(name) for name in KNOWN_AHEAD]]"
-    if subject.is_filled:
-        yield comment("A step with a filled target weighs nothing.")
-        yield 'weights = truth.notna().all(axis=1).to_numpy("float32")'
-    if not subject.has_whole_truth:
-        yield "last_known = truth.ffill().to_numpy()  # at each step the last value observed up to it"
-        yield "truth = truth.to_numpy()"
-    else:
-        yield "truth = series[TARGETS].to_numpy()"
-
-
-def _statistics(subject: Subject, prefix: str, rows: str) -> Iterator[str]:
-    center, scale = (pattern.format(rows="rows") for pattern in _STATISTICS[subject.spec.data.scaler])
-    yield f"rows = {rows}"
-    yield f"{prefix}center, {prefix}scale = {center}, {scale}"
-    scalers = (subject.dataset.feature_scaler, subject.dataset.target_scaler)
-    if any((scaler.scale_F == 1.0).any() for scaler in scalers):
-        yield comment("A column that never changes is only centred.")
-        yield f"{prefix}scale = {prefix}scale.where({prefix}scale > 1e-12 * {prefix}center.abs(), 1.0)"
-
-
 def window_blocks(subject: Subject) -> Iterator[str]:
     """Yield the code that finds the first steps of windows, and the functions that cut them."""
     yield _STARTS
@@ -108,6 +52,7 @@ def _start_lines(subject: Subject) -> Iterator[str]:
     for name in names[1:]:
         yield f"{name} = window_starts({name}_rows)"
     yield from _origin_lines(spec.evaluation.origins, names[1:])
+    yield from lost_lines(subject, names)
     if subject.has_holes:
         yield comment("Windows that touch a hole are left out.")
         yield "input_holes, target_holes = np.isnan(inputs).any(axis=1), np.isnan(targets).any(axis=1)"
