@@ -8,6 +8,7 @@ from typing import Any
 from seqexp.spec.catalogue import canonical_name
 from seqexp.spec.parts import Part, split_part
 from seqexp.workflows.explain.code import Code, call, comment, listed, stacked, statement, text, value
+from seqexp.workflows.explain.heads import loss_block, loss_name
 from seqexp.workflows.explain.scope import Subject
 
 _PLAIN = {"MeanSquaredError": "mse", "MeanAbsoluteError": "mae"}
@@ -16,6 +17,7 @@ _LEAST_EVALUATED = 256  # windows that are evaluated at once, at least
 
 def fitting_blocks(subject: Subject) -> Iterator[str]:
     """Yield the code from the model to a fitted one."""
+    yield loss_block(subject)
     yield _compile(subject)
     yield _batches(subject)
     yield stacked([comment(_kept(subject)), statement("", call("model.fit", "batches()", **_fit_named(subject)))])
@@ -53,6 +55,8 @@ def _plain(given: Any) -> Code:
 
 
 def _loss(subject: Subject) -> Code:
+    if subject.spec.topology.head != "point":
+        return loss_name(subject)
     part = subject.spec.training.loss
     name = canonical_name("losses", part.name)
     if subject.is_filled:  # the mean is taken over the steps that weigh something

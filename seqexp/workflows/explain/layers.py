@@ -76,7 +76,7 @@ def model_blocks(subject: Subject) -> Iterator[str]:
 
 
 def _sequential(subject: Subject) -> str:
-    lines = ["model = keras.Sequential(", "    [", "        keras.Input((TIMESTEPS, len(FEATURES))),"]
+    lines = ["model = keras.Sequential(", "    [", f"        keras.Input((TIMESTEPS, {subject.features_written})),"]
     for position, step in enumerate(subject.chain):
         lines.append(comment(note_of(subject, position), indent=8))
         lines.append(statement("", _layer(subject, step.part), indent=8, after=","))
@@ -84,7 +84,7 @@ def _sequential(subject: Subject) -> str:
 
 
 def _functional(subject: Subject) -> str:
-    lines = ["past = keras.Input((TIMESTEPS, len(FEATURES)))"]
+    lines = [f"past = keras.Input((TIMESTEPS, {subject.features_written}))"]
     if subject.reads_ahead:
         lines.append("known = keras.Input((OUTPUT_LENGTH, len(KNOWN_AHEAD)))")
     given = "past"
@@ -147,25 +147,32 @@ def _argument(kind: str, given: Any) -> Code:
 def _named(subject: Subject, part: Part, key: str) -> Code | None:
     """Return the name of a constant that an argument is, where it cannot be but by chance another number."""
     given, spec = part.args[key], subject.spec
-    length, targets = spec.output_length, spec.data.n_targets
+    length, (outputs, written) = spec.output_length, _outputs(subject)
     if part.name == "RepeatVector" and given == length:
         return "OUTPUT_LENGTH"
     if part.name == "Lambda" and key == "arguments" and given == {"n": length}:
         return mapped({"n": "OUTPUT_LENGTH"})
     if part.name == "ZeroPadding1D" and isinstance(given, (list, tuple)) and length in given:
         return tupled("OUTPUT_LENGTH" if size == length else str(size) for size in given)
-    if part.name == "Reshape" and list(given) == [length, targets]:
-        return tupled(["OUTPUT_LENGTH", "len(TARGETS)"])
+    if part.name == "Reshape" and list(given) == [length, outputs]:
+        return tupled(["OUTPUT_LENGTH", written])
     if part.name == "Reshape" and list(given) == [spec.data.n_features]:
-        return tupled(["len(FEATURES)"])
+        return tupled([subject.features_written])
     if key == "units" and _has_units(subject, part):
         return "UNITS"
     if part.name == "Dense" and key == "units" and part is _last_dense(subject):
-        return {targets: "len(TARGETS)", length * targets: "OUTPUT_LENGTH * len(TARGETS)"}.get(given)
+        return {outputs: written, length * outputs: f"OUTPUT_LENGTH * {written}"}.get(given)
     if part.name == "TimeDistributed" and key == "layer" and part is _last_dense(subject):
         name, args = split_part(given) or ("", {})
-        return _made("layer", name, args, {"units": "len(TARGETS)"} if args.get("units") == targets else {})
+        return _made("layer", name, args, {"units": written} if args.get("units") == outputs else {})
     return None
+
+
+def _outputs(subject: Subject) -> tuple[int, str]:
+    """Return how many outputs there are at each step, and how that is written."""
+    spec, targets = subject.spec, subject.targets_written
+    written = {"point": targets, "quantiles": f"{targets} * len(QUANTILES)", "gaussian": f"2 * {targets}"}
+    return spec.data.n_targets * spec.topology.outputs_per_target, written[spec.topology.head]
 
 
 def _last_dense(subject: Subject) -> Part | None:

@@ -110,11 +110,11 @@ def _call(subject: Subject, position: int) -> str:
 
 def _dense(subject: Subject, position: int) -> str:
     step, is_last = subject.chain[position], position == len(subject.chain) - 1
-    length, targets = subject.spec.output_length, subject.spec.data.n_targets
+    length, outputs = subject.spec.output_length, subject.spec.data.n_targets * subject.spec.topology.outputs_per_target
     follows = any(earlier.part.name in (*RECURRENT, "Bidirectional") for earlier in subject.chain[:position])
     bounded = " A recurrent output is a tanh, between -1 and 1; the head is linear and goes beyond." if follows else ""
-    if len(step.after) == 1 and step.after[0] == length * targets and length > 1:
-        return f"All {length} steps at once, {targets} number(s) each: one output for each of them.{bounded}"
+    if len(step.after) == 1 and step.after[0] == length * outputs and length > 1:
+        return f"All {length} steps at once, {outputs} number(s) each: one output for each of them.{bounded}"
     if is_last or all(_changes_nothing(later) for later in subject.chain[position + 1 :]):
         each = "The head, the same weights at every step." if len(step.after) > 1 < step.after[0] else "The head."
         return f"{each}{bounded}"

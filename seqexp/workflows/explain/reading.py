@@ -11,7 +11,7 @@ from seqexp.data.stamps import has_offsets
 from seqexp.data.table import PARQUET, read_table
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.data import DataSpec
-from seqexp.spec.sources import DatasetSource, SineSource
+from seqexp.spec.sources import AddingSource, AdditionSource, CopyMemorySource, DatasetSource, SineSource
 from seqexp.workflows.explain.calendar import calendar_block
 from seqexp.workflows.explain.code import WIDTH, Group, call, comment, listed, stacked, statement, text
 from seqexp.workflows.explain.scope import Subject
@@ -23,10 +23,12 @@ _SINE = '''def generate_sine(length, period, noise, trend, seed):
     disturbance = np.random.default_rng(seed).normal(0.0, noise, length)
     return pd.DataFrame({"value": np.sin(angle) + 0.5 * np.sin(2 * angle) + trend * step + disturbance})'''
 
+GENERATED = (AddingSource, CopyMemorySource, AdditionSource)
+
 
 def data_constant(spec: DataSpec) -> str:
     """Return the line that says where the data lie; empty where a formula makes them."""
-    if isinstance(spec.source, SineSource):
+    if isinstance(spec.source, (SineSource, *GENERATED)):
         return ""
     if isinstance(spec.source, DatasetSource):
         return f"DATA = Path(__file__).with_name({text(spec.source.file)})  # it lies beside this script"

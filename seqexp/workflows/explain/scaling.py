@@ -12,7 +12,7 @@ _STATISTICS = {
     "minmax": ("{rows}.min()", "{rows}.max() - {rows}.min()"),
     "robust": ("{rows}.median()", "{rows}.quantile(0.75) - {rows}.quantile(0.25)"),
 }
-_SCALED_WITH = {
+SCALED_WITH = {
     "standard": "the mean and the standard deviation",
     "minmax": "the lowest and the highest value",
     "robust": "the median and the distance between the quartiles",
@@ -31,7 +31,7 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
         yield 'inputs = series[FEATURES].to_numpy("float32")'
         yield 'targets = series[TARGETS].to_numpy("float32")'
     else:
-        told = f"Scaled with {_SCALED_WITH[kind]} of the training rows alone: of the future, nothing is known yet."
+        told = f"Scaled with {SCALED_WITH[kind]} of the training rows alone: of the future, nothing is known yet."
         yield comment(told)
         if not subject.has_whole_truth:
             yield from _statistics(subject, "", "series[FEATURES].iloc[train_rows]")
@@ -64,6 +64,13 @@ def _statistics(subject: Subject, prefix: str, rows: str) -> Iterator[str]:
     if any((scaler.scale_F == 1.0).any() for scaler in scalers):
         yield comment("A column that never changes is only centred.")
         yield f"{prefix}scale = {prefix}scale.where({prefix}scale > 1e-12 * {prefix}center.abs(), 1.0)"
+
+
+def split_words(subject: Subject, whole: str) -> str:
+    """Return how a whole is split: ``0.7, 0.15 and 0.15 (shares) of 1,440 rows``."""
+    split = subject.spec.data.split
+    kind = {float: "shares", int: "numbers", str: "last dates"}[type(split.train)]
+    return f"{split.train}, {split.validation} and {split.test} ({kind}) of {whole}"
 
 
 def _observed(subject: Subject) -> str:

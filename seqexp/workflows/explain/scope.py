@@ -13,7 +13,6 @@ from seqexp.errors import ConfigError, Problem
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.shapes import Shape
-from seqexp.spec.sources import DatasetSource, SineSource, TableSource, source_name
 from seqexp.spec.topology import READS_AHEAD
 from seqexp.spec.weights import follow_layers
 from seqexp.workflows.checking.check import check_layers
@@ -49,6 +48,48 @@ class Subject:
     def has_validation(self) -> bool:
         """Whether there are windows to validate on."""
         return len(self.dataset.starts["validation"]) > 0
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that there are windows of, in the order of time."""
+        names = ["train", "validation", "test"] if self.has_validation else ["train", "test"]
+        return [*names[:-1], "calibration", "test"] if self.spec.evaluation.conformal else names
+
+    @property
+    def is_examples(self) -> bool:
+        """Whether there are windows that lie in no series."""
+        return self.spec.data.is_examples
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the model does not see the data as they are."""
+        return bool(self.spec.data.scaler != "none")
+
+    @property
+    def features_written(self) -> str:
+        """How the number of features stands in the script."""
+        return "inputs.shape[-1]" if self.is_examples else "len(FEATURES)"
+
+    @property
+    def targets_written(self) -> str:
+        """How the number of targets stands in the script."""
+        return "targets.shape[-1]" if self.is_examples else "len(TARGETS)"
+
+    @property
+    def places(self) -> str:
+        """What the script calls some windows: their first steps, or the positions of examples."""
+        return "chosen" if self.is_examples else "starts"
+
+    def truth_of(self, places: str) -> str:
+        """Return the expression of the targets of some windows in the units of the data."""
+        if self.is_examples:
+            return f"{'y' if self.is_scaled else 'targets'}[{places}]"
+        return f"cut(truth, {places} + OFFSET, OUTPUT_LENGTH)"
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether forecasts say between which values the truth is expected."""
+        return self.spec.topology.head != "point" or self.spec.evaluation.conformal is not None
 
     @property
     def is_filled(self) -> bool:
@@ -136,8 +177,6 @@ def refuse_unwritten(spec: ExperimentSpec) -> None:
 
 def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
     """Yield the keys that no code is written for, and what they are called."""
-    if not isinstance(spec.data.source, (SineSource, TableSource, DatasetSource)):
-        yield "data.source", f"data.source={source_name(spec.data.source)}"
     for key in ("series", "static"):
         if getattr(spec.data, key):
             yield f"data.{key}", f"data.{key}"
@@ -147,7 +186,3 @@ def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
         yield "evaluation.mode", f"evaluation.mode={spec.evaluation.mode}"
     if any(word.startswith("holiday") for word in spec.data.calendar):
         yield "data.calendar", "holidays in data.calendar"
-    if spec.topology.head != "point":
-        yield "topology.head", "topology.head"
-    if spec.evaluation.conformal is not None:
-        yield "evaluation.conformal", "evaluation.conformal"

@@ -1,4 +1,4 @@
-"""The part of a script that forecasts validation and test and prints the errors, beside those of persistence."""
+"""The part of a script that forecasts validation and test and prints the errors, beside those of a yardstick."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ from collections.abc import Iterator
 
 from seqexp.workflows.explain.code import stacked
 from seqexp.workflows.explain.forecasting import forecast_function
+from seqexp.workflows.explain.intervals import calibration_block, interval_functions, scored_lines
 from seqexp.workflows.explain.scope import Subject
+
+_OF_TOKENS = '''def score(true, logits):
+    """Return how often a token is right, how often a whole answer is, and the cross-entropy of a token (nats)."""
+    right = true.argmax(axis=-1) == logits.argmax(axis=-1)
+    log_chance = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    return {
+        "accuracy": float(right.mean()),
+        "exact_match": float(right.all(axis=1).mean()),
+        "cross_entropy": float(-(true * log_chance).sum(axis=-1).mean()),
+    }'''
 
 
 def scoring_blocks(subject: Subject) -> Iterator[str]:
     """Yield the code that scores; its last line prints all figures as JSON."""
     yield forecast_function(subject)
-    yield _score_function(subject)
+    yield _OF_TOKENS if subject.spec.data.is_tokens else _score_function(subject)
+    yield from interval_functions(subject)
+    yield calibration_block(subject)
     yield stacked(list(_score_lines(subject)))
     yield stacked(
         ["for name, value in figures.items():", '    print(f"{name:22}{value:14,.4f}")', "print(json.dumps(figures))"]
@@ -33,14 +46,26 @@ def _score_function(subject: Subject) -> str:
 
 
 def _score_lines(subject: Subject) -> Iterator[str]:
+    name = "persistence"
+    if subject.spec.data.is_tokens:
+        name = "majority"
+        yield "# The yardstick: how frequent each token is at each step in training, whatever is asked."
+        yield 'frequency = targets[train].mean(axis=0, keepdims=True, dtype="float64")'
+        yield "majority = np.log(np.maximum(frequency, 1e-7))"
+    elif subject.is_examples:
+        name = "mean"
+        told = "the yardstick: the same for every example"
+        yield f'mean = {subject.truth_of("train")}.mean(axis=0, dtype="float64")  # {told}'
     splits = '{"val": validation, "test": test}' if subject.has_validation else '{"test": test}'
     yield "figures = {}"
-    yield f"for split, starts in {splits}.items():"
-    yield "    true = cut(truth, starts + OFFSET, OUTPUT_LENGTH)"
-    yield f"    # Persistence, the yardstick: {_what_persists(subject)}."
-    yield f"    persistence = {_persistence(subject)}"
-    yield '    figures |= {f"{split}/{name}": value for name, value in score(true, forecast(starts)).items()}'
-    yield '    figures |= {f"{split}/persistence/{name}": value for name, value in score(true, persistence).items()}'
+    yield f"for split, {subject.places} in {splits}.items():"
+    yield f"    true = {subject.truth_of(subject.places)}"
+    if not subject.is_examples:
+        yield f"    # Persistence, the yardstick: {_what_persists(subject)}."
+        yield f"    persistence = {_persistence(subject)}"
+    for line in scored_lines(subject):
+        yield f"    {line}"
+    yield f'    figures |= {{f"{{split}}/{name}/{{name}}": value for name, value in score(true, {name}).items()}}'
 
 
 def _what_persists(subject: Subject) -> str:

@@ -9,12 +9,16 @@ from itertools import pairwise
 
 from seqexp.workflows.explain.code import WIDTH, stacked
 from seqexp.workflows.explain.diagram import draw
+from seqexp.workflows.explain.examples import example_blocks
 from seqexp.workflows.explain.fitting import fitting_blocks
+from seqexp.workflows.explain.heads import quantiles_constant
+from seqexp.workflows.explain.intervals import level_constant
 from seqexp.workflows.explain.layers import model_blocks, units_constant
 from seqexp.workflows.explain.reading import column_constants, data_constant, reading_blocks
 from seqexp.workflows.explain.scaling import scaling_block
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.scoring import scoring_blocks
+from seqexp.workflows.explain.tasks import task_constant
 from seqexp.workflows.explain.transform import transform_block
 from seqexp.workflows.explain.windows import offset_constant, split_block, window_blocks
 from seqexp.workflows.explain.words import in_words
@@ -25,6 +29,7 @@ _STANDARD = (
     (r"\bjson\.", "import json"),
     (r"\bmath\.", "import math"),
     (r"\bPath\(", "from pathlib import Path"),
+    (r"\bNormalDist\(", "from statistics import NormalDist"),
 )
 _INSTALLED = (
     (r"\bkeras\.", "import keras"),
@@ -45,7 +50,7 @@ def write_script(subject: Subject) -> str:
     imports = "\n\n".join(
         "\n".join(line for pattern, line in group if re.search(pattern, body)) for group in (_STANDARD, _INSTALLED)
     )
-    script = f"{_docstring(subject)}\n\n{imports}\n\n{body}\n"
+    script = f"{_docstring(subject, body)}\n\n{imports}\n\n{body}\n"
     return "\n".join(line if len(line) <= WIDTH else f"{line}  # noqa: E501" for line in script.split("\n"))
 
 
@@ -54,29 +59,35 @@ def _blocks(subject: Subject) -> Iterator[str]:
     yield stacked(
         [
             data_constant(spec.data),
-            column_constants(subject),
+            "" if subject.is_examples else column_constants(subject),
+            task_constant(spec.data.source),
             f"TIMESTEPS = {spec.timesteps}  # T, how many steps the model reads",
             f"OUTPUT_LENGTH = {spec.output_length}  # N, how many steps it gives",
-            offset_constant(subject),
+            "" if subject.is_examples else offset_constant(subject),
             units_constant(subject),
+            quantiles_constant(subject),
+            level_constant(subject),
             f"EPOCHS = {spec.training.epochs}",
             f"BATCH_SIZE = {spec.training.batch_size}",
             f"SEED = {spec.seed}",
         ]
     )
     yield _heading("The data")
-    yield from reading_blocks(subject)
-    yield split_block(subject)
-    yield transform_block(subject)
-    yield scaling_block(subject)
-    yield from window_blocks(subject)
+    if subject.is_examples:
+        yield from example_blocks(subject)
+    else:
+        yield from reading_blocks(subject)
+        yield split_block(subject)
+        yield transform_block(subject)
+        yield scaling_block(subject)
+        yield from window_blocks(subject)
     yield _heading("The model")
     yield _THREADS
     yield "keras.utils.set_random_seed(SEED)  # of the first weights, and of dropout where there is any"
     yield from model_blocks(subject)
     yield _heading("The fit")
     yield from fitting_blocks(subject)
-    yield _heading("The errors, in the units of the data")
+    yield _heading("How often it is right" if spec.data.is_tokens else "The errors, in the units of the data")
     yield from scoring_blocks(subject)
 
 
@@ -94,14 +105,15 @@ def _joined(blocks: list[str]) -> str:
 
 
 def _is_function(block: str) -> bool:
-    return block.startswith("def ")
+    return block.startswith(("def ", "class "))
 
 
-def _docstring(subject: Subject) -> str:
+def _docstring(subject: Subject, body: str) -> str:
     spec = subject.spec
     steps = f"{spec.timesteps} step{'s' * (spec.timesteps > 1)} in, {spec.output_length} out"
     title = f"{spec.topology.name}: {steps}, in plain Keras."
     words = textwrap.fill(in_words(subject), WIDTH, break_long_words=False)
-    made = "Written by `seqexp explain`. It needs numpy, pandas and tensorflow, and no seqexp."
+    needs = "numpy, pandas and tensorflow" if "pd." in body else "numpy and tensorflow"
+    made = f"Written by `seqexp explain`. It needs {needs}, and no seqexp."
     content = "\n\n".join([title, words, textwrap.indent(draw(subject), "    "), made])
     return f'"""{content}\n"""'.replace("\\", "\\\\")

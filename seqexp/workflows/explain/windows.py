@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seqexp.spec.settings import OriginsSpec
 from seqexp.workflows.explain.code import comment, stacked
+from seqexp.workflows.explain.scaling import split_words
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.transform import lost_lines
 
@@ -24,14 +25,17 @@ _CUT = '''def cut(values, starts, length):
 
 def split_block(subject: Subject) -> str:
     """Return the rows of each split, as numbers."""
-    bounds, split = subject.dataset.bounds, subject.spec.data.split
-    shares = [split.train, split.validation, split.test]
-    kind = {float: "shares", int: "numbers of rows", str: "last dates"}[type(split.train)]
-    words = f"{', '.join(map(str, shares[:2]))} and {shares[2]} ({kind}) of {len(subject.dataset.series):,} rows"
-    names = ["train", "validation", "test"] if subject.has_validation else ["train", "test"]
+    bounds = subject.dataset.bounds
+    words = split_words(subject, f"{len(subject.dataset.series):,} rows")
+    names = [name for name in subject.splits if name != "calibration"]
     left = ", ".join(f"{name}_rows" for name in names)
     right = ", ".join(f"slice({start}, {stop})" for start, stop in map(bounds.of, names))
-    return stacked([comment(f"Split in time, before anything is fitted: {words}."), f"{left} = {right}"])
+    lines = [comment(f"Split in time, before anything is fitted: {words}."), f"{left} = {right}"]
+    if (conformal := subject.spec.evaluation.conformal) is not None:
+        start, stop = bounds.calibration
+        told = f"Of validation, the last {conformal.share:.0%} are kept for calibration: nothing is chosen by them."
+        lines += [comment(told), f"calibration_rows = slice({start}, {stop})"]
+    return stacked(lines)
 
 
 def window_blocks(subject: Subject) -> Iterator[str]:
@@ -44,7 +48,7 @@ def window_blocks(subject: Subject) -> Iterator[str]:
 
 def _start_lines(subject: Subject) -> Iterator[str]:
     spec = subject.spec
-    names = ["train", "validation", "test"] if subject.has_validation else ["train", "test"]
+    names = subject.splits
     if spec.training.stride > 1:
         yield comment(f"Training windows start every {spec.training.stride} steps.")
     stride = f"[::{spec.training.stride}]" if spec.training.stride > 1 else ""

@@ -46,11 +46,7 @@ def test_a_recorded_run_is_explained_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "key"),
     [
-        (["topology.head=gaussian"], "topology.head"),
-        (["evaluation.conformal={level: 0.8}"], "evaluation.conformal"),
         (["data.calendar=[hour,holiday:DE]"], "data.calendar"),
-        (["data=adding"], "data.source"),
-        (["data=copy_memory"], "data.source"),
         (["training.refit=train+validation"], "training.refit"),
         (["evaluation.mode=backtest"], "evaluation.mode"),
     ],
