@@ -97,6 +97,18 @@ def comment(words: str, *, indent: int = 0) -> str:
     return textwrap.fill(words, WIDTH, initial_indent=start, subsequent_indent=start, break_long_words=False)
 
 
+def indented(blocks: Iterable[str], indent: int = 4) -> list[str]:
+    """Return lines, or blocks of them, moved to the right; comments are folded anew."""
+    moved = []
+    for block in blocks:
+        lines = block.split("\n")
+        if all(line.startswith("# ") for line in lines):
+            moved.append(comment(" ".join(line[2:] for line in lines), indent=indent))
+        else:
+            moved.append(textwrap.indent(block, " " * indent))
+    return moved
+
+
 def stacked(lines: Sequence[str]) -> str:
     """Return lines one under the other, without the empty ones."""
     return "\n".join(line for line in lines if line)

@@ -47,7 +47,11 @@ def _split(subject: Subject) -> str:
     if (conformal := subject.spec.evaluation.conformal) is not None:
         told = f"Of validation, the last {conformal.share:.0%} are kept for calibration: nothing is chosen by them."
         lines.append(comment(told))
-    return stacked([*lines, *(f"{name} = {places}" for name, places in zip(subject.splits, ranges, strict=True))])
+    lines += [f"{name} = {places}" for name, places in zip(subject.splits, ranges, strict=True)]
+    if subject.refits:
+        last = subject.dataset.bounds.validation[1] // span
+        lines += [comment("For the last training: train and validation together."), f"whole = np.arange({last})"]
+    return stacked(lines)
 
 
 def _scaling_lines(subject: Subject) -> Iterator[str]:
@@ -70,6 +74,8 @@ def _thinning_lines(subject: Subject) -> Iterator[str]:
     stride, every = subject.spec.training.stride, subject.spec.evaluation.origins.every
     if stride > 1:
         yield f"train = train[::{stride}]  # not all of them are trained on"
+        if subject.refits:
+            yield f"whole = whole[::{stride}]"
     if every > 1:
         for name in subject.splits[1:]:
             yield f"{name} = {name}[::{every}]"

@@ -1,89 +1,58 @@
-"""The part of a script that compiles and fits: the same batches, in the same order, as a run of the same seed."""
+"""The part of a script that fits: the same batches, in the same order, as a run of the same seed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from seqexp.spec.catalogue import canonical_name
-from seqexp.spec.parts import Part, split_part
-from seqexp.workflows.explain.code import Code, call, comment, listed, stacked, statement, text, value
-from seqexp.workflows.explain.heads import loss_block, loss_name
+from seqexp.workflows.explain.code import Code, call, comment, listed, stacked, statement, text
+from seqexp.workflows.explain.compiling import compile_lines
+from seqexp.workflows.explain.heads import loss_block
 from seqexp.workflows.explain.scope import Subject
 
-_PLAIN = {"MeanSquaredError": "mse", "MeanAbsoluteError": "mae"}
 _LEAST_EVALUATED = 256  # windows that are evaluated at once, at least
 
 
 def fitting_blocks(subject: Subject) -> Iterator[str]:
     """Yield the code from the model to a fitted one."""
-    yield loss_block(subject)
-    yield _compile(subject)
+    if not subject.refits:
+        yield loss_block(subject)
+        yield stacked(list(compile_lines(subject)))
     yield _batches(subject)
-    yield stacked([comment(_kept(subject)), statement("", call("model.fit", "batches()", **_fit_named(subject)))])
+    before, batches = ("history = ", "batches(train)") if subject.refits else ("", "batches()")
+    yield stacked([comment(_kept(subject)), statement(before, call("model.fit", batches, **_fit_named(subject)))])
+    if subject.refits:
+        yield _last_training()
 
 
-def _compile(subject: Subject) -> str:
-    spec = subject.spec
-    metrics = [_part("keras.metrics", "metrics", part) for part in spec.training.metrics]
-    named: dict[str, Code] = {"optimizer": _optimizer(spec.optimizer.name, spec.optimizer.args), "loss": _loss(subject)}
-    if metrics:
-        named["weighted_metrics" if subject.is_filled else "metrics"] = listed(metrics)
-    lines = [statement("", call("model.compile", **named))]
-    if spec.optimizer.name == "ScheduleFreeAdamW":
-        lines.append(comment("Built inside fit, it would lose the weights that it starts from."))
-        lines.append("model.optimizer.build(model.trainable_variables)")
-    return stacked(lines)
-
-
-def _optimizer(name: str, args: Mapping[str, Any]) -> Code:
-    written = {key: _learning_rate(given) if key == "learning_rate" else _plain(given) for key, given in args.items()}
-    return call(f"keras.optimizers.{canonical_name('optimizers', name)}", **written)
-
-
-def _learning_rate(given: Any) -> Code:
-    found = split_part(given)
-    if found is None:
-        return value(given)
-    name, args = found
-    made = {key: _plain(item) for key, item in args.items()}
-    return call(f"keras.optimizers.schedules.{canonical_name('schedules', name)}", **made)
-
-
-def _plain(given: Any) -> Code:
-    return listed(_plain(item) for item in given) if isinstance(given, (list, tuple)) else value(given)
-
-
-def _loss(subject: Subject) -> Code:
-    if subject.spec.topology.head != "point":
-        return loss_name(subject)
-    part = subject.spec.training.loss
-    name = canonical_name("losses", part.name)
-    if subject.is_filled:  # the mean is taken over the steps that weigh something
-        return _part("keras.losses", "losses", part, reduction=text("mean_with_sample_weight"))
-    return text(_PLAIN[name]) if name in _PLAIN and not part.args else _part("keras.losses", "losses", part)
-
-
-def _part(module: str, section: str, part: Part, **more: Code) -> Code:
-    made = {key: value(given) for key, given in part.args.items()}
-    return call(f"{module}.{canonical_name(section, part.name)}", **made, **more)
+def _last_training() -> str:
+    named = {"steps_per_epoch": "math.ceil(len(whole) / BATCH_SIZE)", "epochs": "best", "shuffle": "False"}
+    told = "Once more from the first weights, on train and validation, for as many epochs as were best: this model "
+    return stacked(
+        [
+            comment(f"{told}forecasts the test split. It has seen validation, which the first one is scored on."),
+            'best = int(np.argmin(history.history["val_loss"])) + 1',
+            "final = build_model()",
+            statement("", call("final.fit", "batches(whole)", **named, verbose="2")),
+        ]
+    )
 
 
 def _batches(subject: Subject) -> str:
+    trained, given, what = ("starts", "starts", "these") if subject.refits else ("train", "", "training")
     if subject.spec.training.shuffle:
-        order = "np.random.default_rng([SEED, epoch]).permutation(len(train))"
+        order = f"np.random.default_rng([SEED, epoch]).permutation(len({trained}))"
         told = "each in an order of its own"
     else:
-        order, told = "np.arange(len(train))", "in the order of time"
+        order, told = f"np.arange(len({trained}))", "in the order of time"
     counted = "epoch" if subject.spec.training.shuffle else "_"
     return "\n".join(
         [
-            "def batches():",
-            f'    """Yield batches of training windows, epoch after epoch, {told}."""',
+            f"def batches({given}):",
+            f'    """Yield batches of {what} windows, epoch after epoch, {told}."""',
             f"    for {counted} in itertools.count():",
             f"        order = {order}",
             "        for first in range(0, len(order), BATCH_SIZE):",
-            "            yield windows(train[order[first : first + BATCH_SIZE]])",
+            f"            yield windows({trained}[order[first : first + BATCH_SIZE]])",
         ]
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
+from seqexp.workflows.explain.code import indented
 from seqexp.workflows.explain.heads import shaped_lines
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.transform import undo_lines
@@ -16,18 +16,18 @@ def forecast_function(subject: Subject) -> str:
         return _logits_function(subject)
     what, first = ("Forecast", "") if subject.spec.topology.head == "point" else ("Forecast quantiles", "levels, ")
     lines = [
-        f"def forecast({subject.places}):",
+        f"def {subject.forecast_of(subject.places)}:",
         f'    """{what} in the units of the data: ({first}windows, OUTPUT_LENGTH, targets)."""',
         f"    given = model.predict(windows({subject.places})[0], batch_size=256, verbose=0)",
     ]
-    return "\n".join([*lines, textwrap.indent("\n".join(_to_units(subject)), "    ")])
+    return "\n".join([*lines, *indented(_to_units(subject))])
 
 
 def _logits_function(subject: Subject) -> str:
     axis = "" if subject.gives_steps else ".reshape(-1, 1, targets.shape[-1])"
     return "\n".join(
         [
-            "def forecast(chosen):",
+            f"def {subject.forecast_of('chosen')}:",
             '    """Return the logits of every token: (examples, OUTPUT_LENGTH, tokens)."""',
             f'    return model.predict(inputs[chosen], batch_size=256, verbose=0){axis}.astype("float64")',
         ]

@@ -24,7 +24,7 @@ def _calibration_lines(subject: Subject) -> Iterator[str]:
         "Split conformal prediction: of n errors on windows that nothing was fitted on or chosen by, at each step of "
         "the horizon, the ceil((n + 1) * LEVEL)-th smallest. The truth lies so near with at least that chance."
     )
-    yield f"missed = np.abs(forecast(calibration) - {subject.truth_of('calibration')})"
+    yield f"missed = np.abs({subject.forecast_of('calibration')} - {subject.truth_of('calibration')})"
     less = "- 1e-9"  # 35 * 0.8 is a little more than 28
     if subject.has_whole_truth:
         yield f"radius = np.sort(missed, axis=0)[math.ceil((len(missed) + 1) * LEVEL {less}) - 1]"
@@ -62,10 +62,10 @@ def interval_functions(subject: Subject) -> Iterator[str]:
 def scored_lines(subject: Subject) -> Iterator[str]:
     """Yield the lines that score the model in the loop over splits, with what intervals add."""
     if not subject.has_intervals:
-        found = f"score(true, forecast({subject.places}))"
+        found = f"score(true, {subject.forecast_of(subject.places, 'fitted')})"
         yield f'figures |= {{f"{{split}}/{{name}}": value for name, value in {found}.items()}}'
         return
-    yield f"given = forecast({subject.places})"
+    yield f"given = {subject.forecast_of(subject.places, 'fitted')}"
     if subject.spec.topology.head == "point":
         yield "errors = score(true, given) | score_interval(true, given - radius, given + radius)"
     else:

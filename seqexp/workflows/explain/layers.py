@@ -1,15 +1,14 @@
-"""The part of a script that builds the model: Lambda functions, then the layers line by line."""
+"""The calls of a script that make its layers, and the functions that a Lambda calls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
-from seqexp.spec.topology import READS_AHEAD
-from seqexp.workflows.explain.code import Code, Group, call, comment, listed, mapped, statement, text, tupled, value
-from seqexp.workflows.explain.notes import RECURRENT, note_of
+from seqexp.workflows.explain.code import Code, Group, call, listed, mapped, tupled, value
+from seqexp.workflows.explain.notes import RECURRENT
 from seqexp.workflows.explain.scope import Subject
 
 _MODULES = {
@@ -23,12 +22,7 @@ _MODULES = {
 _FIRST = {"Activation": "activation", "Bidirectional": "layer", "Dense": "units", "Dropout": "rate", "GRU": "units"}
 _FIRST |= {"LSTM": "units", "Lambda": "function", "RepeatVector": "n", "Reshape": "target_shape", "SimpleRNN": "units"}
 _FIRST |= {"TimeDistributed": "layer", "ZeroPadding1D": "padding"}
-_LIST_OF_TWO = ("Attention", "AdditiveAttention")
-_TWO_ARGUMENTS = ("MultiHeadAttention", "GroupQueryAttention")
-#: They make further layers when they are built, and so draw from the seed between one layer and the next.
-_FUNCTIONAL = (*_LIST_OF_TWO, *_TWO_ARGUMENTS, "SpectralNormalization")
-
-_FUNCTIONS = {
+FUNCTIONS_WRITTEN = {
     "last_steps": '''def last_steps(x, n):
     """Keep the last n steps: (batch, steps, features) to (batch, n, features)."""
     return x[:, x.shape[1] - n :, :]''',
@@ -62,53 +56,7 @@ def units_constant(subject: Subject) -> str:
     return f"UNITS = {units}" if any(_has_units(subject, step.part) for step in subject.chain) else ""
 
 
-def model_blocks(subject: Subject) -> Iterator[str]:
-    """Yield the functions that a Lambda calls, and the model."""
-    for name in dict.fromkeys(_called(step.part.args) for step in subject.chain):
-        if name:
-            yield _FUNCTIONS[name]
-    if subject.reads_ahead or any(
-        name in _FUNCTIONAL for step in subject.chain for name in _names(step.part.name, step.part.args)
-    ):
-        yield _functional(subject)
-    else:
-        yield _sequential(subject)
-
-
-def _sequential(subject: Subject) -> str:
-    lines = ["model = keras.Sequential(", "    [", f"        keras.Input((TIMESTEPS, {subject.features_written})),"]
-    for position, step in enumerate(subject.chain):
-        lines.append(comment(note_of(subject, position), indent=8))
-        lines.append(statement("", _layer(subject, step.part), indent=8, after=","))
-    return "\n".join([*lines, "    ],", f"    name={text(subject.spec.topology.name)},", ")", "model.summary()"])
-
-
-def _functional(subject: Subject) -> str:
-    lines = [f"past = keras.Input((TIMESTEPS, {subject.features_written}))"]
-    if subject.reads_ahead:
-        lines.append("known = keras.Input((OUTPUT_LENGTH, len(KNOWN_AHEAD)))")
-    given = "past"
-    for position, step in enumerate(subject.chain):
-        lines.append(comment(note_of(subject, position)))
-        if step.part.name == READS_AHEAD:
-            known = "known" if len(step.before) > 1 else "layers.Flatten()(known)"
-            lines.append(f"x = layers.Concatenate()([{given}, {known}])")
-            given = "x"
-            continue
-        read = given
-        if step.part.name in _TWO_ARGUMENTS:
-            read = f"{given}, {given}"
-        elif step.part.name in _LIST_OF_TWO:
-            read = f"[{given}, {given}]"
-        made = _layer(subject, step.part)
-        lines.append(statement("x = ", Group(made.head, made.items, f"{made.tail}({read})")))
-        given = "x"
-    inputs = "[past, known]" if subject.reads_ahead else "past"
-    lines.append(f"model = keras.Model({inputs}, x, name={text(subject.spec.topology.name)})")
-    return "\n".join([*lines, "model.summary()"])
-
-
-def _layer(subject: Subject, part: Part) -> Group:
+def layer_call(subject: Subject, part: Part) -> Group:
     """Return the call that makes a layer; lengths and widths that follow from the experiment stand by their names."""
     args = {key: _named(subject, part, key) for key in part.args}
     return _made("layer", part.name, part.args, args)
@@ -176,7 +124,7 @@ def _outputs(subject: Subject) -> tuple[int, str]:
 
 
 def _last_dense(subject: Subject) -> Part | None:
-    dense = [step.part for step in subject.chain if "Dense" in _names(step.part.name, step.part.args)]
+    dense = [step.part for step in subject.chain if "Dense" in layer_names(step.part.name, step.part.args)]
     return dense[-1] if dense else None
 
 
@@ -185,15 +133,15 @@ def _has_units(subject: Subject, part: Part) -> bool:
     return units is not None and part.name in RECURRENT and part.args.get("units") == units
 
 
-def _called(args: Mapping[str, Any]) -> str:
+def called_function(args: Mapping[str, Any]) -> str:
     """Return the name of the function that a layer calls, or that the layer it wraps calls."""
     if "function" in args:
         return str(args["function"])
     inner = split_part(args.get("layer"))
-    return _called(inner[1]) if inner else ""
+    return called_function(inner[1]) if inner else ""
 
 
-def _names(name: str, args: Mapping[str, Any]) -> list[str]:
+def layer_names(name: str, args: Mapping[str, Any]) -> list[str]:
     """Return the names of a layer and of those inside it."""
     inner = split_part(args.get("layer"))
-    return [name, *(_names(*inner) if inner else [])]
+    return [name, *(layer_names(*inner) if inner else [])]

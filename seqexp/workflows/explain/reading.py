@@ -15,6 +15,7 @@ from seqexp.spec.sources import AddingSource, AdditionSource, CopyMemorySource, 
 from seqexp.workflows.explain.calendar import calendar_block
 from seqexp.workflows.explain.code import WIDTH, Group, call, comment, listed, stacked, statement, text
 from seqexp.workflows.explain.scope import Subject
+from seqexp.workflows.explain.several import several_blocks
 
 _SINE = '''def generate_sine(length, period, noise, trend, seed):
     """Return a table with a sine, its second harmonic, a trend and noise; always the same for the same arguments."""
@@ -57,20 +58,26 @@ def reading_blocks(subject: Subject) -> Iterator[str]:
     spec = subject.spec.data
     if isinstance(spec.source, SineSource):
         yield _SINE
-    yield stacked(list(_read_lines(subject)))
-    if holes := list(_hole_lines(subject)):
-        yield stacked(holes)
+    if subject.is_several:
+        yield from several_blocks(subject, list(_source_lines(subject)), [*_one_lines(subject), *_hole_lines(subject)])
+    else:
+        yield stacked([*_source_lines(subject), *_one_lines(subject)])
+        yield stacked(list(_hole_lines(subject)))
     if spec.calendar:
         yield calendar_block(spec.calendar)
 
 
-def _read_lines(subject: Subject) -> Iterator[str]:
+def _source_lines(subject: Subject) -> Iterator[str]:
     spec = subject.spec.data
     yield statement("table = ", _source(spec))
     if spec.rows is not None:
         start, stop = ("" if bound is None else str(bound) for bound in spec.rows)
         yield comment("Rows that are left out: data.rows of the config.")
         yield f"table = table.iloc[{start}:{stop}]"
+
+
+def _one_lines(subject: Subject) -> Iterator[str]:
+    spec = subject.spec.data
     if spec.time is not None:
         yield from _stamp_lines(spec)
     series, made = subject.dataset.series, calendar_columns(spec.calendar)

@@ -50,7 +50,8 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
         yield comment("A step with a filled target weighs nothing.")
         yield 'weights = truth.notna().all(axis=1).to_numpy("float32")'
     if not subject.has_whole_truth:
-        yield "last_known = truth.ffill().to_numpy()  # at each step the last value observed up to it"
+        each = ".groupby(which)" if subject.is_several else ""
+        yield f"last_known = truth{each}.ffill().to_numpy()  # at each step the last value observed up to it"
         yield "truth = truth.to_numpy()"
     elif not subject.dataset.transform.steps:
         yield "truth = series[TARGETS].to_numpy()"

@@ -56,6 +56,25 @@ class Subject:
         return [*names[:-1], "calibration", "test"] if self.spec.evaluation.conformal else names
 
     @property
+    def is_several(self) -> bool:
+        """Whether several series stand end to end."""
+        return bool(self.dataset.series.several)
+
+    @property
+    def refits(self) -> bool:
+        """Whether a second model is trained, on train and validation, for the test split."""
+        return self.spec.training.refit is not None
+
+    @property
+    def cuts_out(self) -> bool:
+        """Whether windows have to be held against holes, or against the begin of each of several series."""
+        return self.has_holes or (self.is_several and self.dataset.transform.lags > 0)
+
+    def forecast_of(self, places: str, model: str = "model") -> str:
+        """Return the call that forecasts some windows; which model does is said where there are two."""
+        return f"forecast({model}, {places})" if self.refits else f"forecast({places})"
+
+    @property
     def is_examples(self) -> bool:
         """Whether there are windows that lie in no series."""
         return self.spec.data.is_examples
@@ -177,11 +196,9 @@ def refuse_unwritten(spec: ExperimentSpec) -> None:
 
 def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
     """Yield the keys that no code is written for, and what they are called."""
-    for key in ("series", "static"):
-        if getattr(spec.data, key):
-            yield f"data.{key}", f"data.{key}"
-    if spec.training.refit is not None:
-        yield "training.refit", "training.refit"
+    origins = spec.evaluation.origins
+    if spec.data.series and origins.at and origins.every > 1:
+        yield "evaluation.origins.every", "every so many steps from a time of the day on, of several series,"
     if spec.evaluation.mode != "holdout":
         yield "evaluation.mode", f"evaluation.mode={spec.evaluation.mode}"
     if any(word.startswith("holiday") for word in spec.data.calendar):

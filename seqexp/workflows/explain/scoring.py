@@ -56,9 +56,12 @@ def _score_lines(subject: Subject) -> Iterator[str]:
         name = "mean"
         told = "the yardstick: the same for every example"
         yield f'mean = {subject.truth_of("train")}.mean(axis=0, dtype="float64")  # {told}'
-    splits = '{"val": validation, "test": test}' if subject.has_validation else '{"test": test}'
     yield "figures = {}"
-    yield f"for split, {subject.places} in {splits}.items():"
+    if subject.refits:
+        yield f'for split, fitted, {subject.places} in (("val", model, validation), ("test", final, test)):'
+    else:
+        splits = '{"val": validation, "test": test}' if subject.has_validation else '{"test": test}'
+        yield f"for split, {subject.places} in {splits}.items():"
     yield f"    true = {subject.truth_of(subject.places)}"
     if not subject.is_examples:
         yield f"    # Persistence, the yardstick: {_what_persists(subject)}."

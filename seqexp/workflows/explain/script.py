@@ -13,7 +13,8 @@ from seqexp.workflows.explain.examples import example_blocks
 from seqexp.workflows.explain.fitting import fitting_blocks
 from seqexp.workflows.explain.heads import quantiles_constant
 from seqexp.workflows.explain.intervals import level_constant
-from seqexp.workflows.explain.layers import model_blocks, units_constant
+from seqexp.workflows.explain.layers import units_constant
+from seqexp.workflows.explain.model import model_blocks
 from seqexp.workflows.explain.reading import column_constants, data_constant, reading_blocks
 from seqexp.workflows.explain.scaling import scaling_block
 from seqexp.workflows.explain.scope import Subject
@@ -83,7 +84,6 @@ def _blocks(subject: Subject) -> Iterator[str]:
         yield from window_blocks(subject)
     yield _heading("The model")
     yield _THREADS
-    yield "keras.utils.set_random_seed(SEED)  # of the first weights, and of dropout where there is any"
     yield from model_blocks(subject)
     yield _heading("The fit")
     yield from fitting_blocks(subject)

@@ -32,13 +32,14 @@ def _lines(subject: Subject) -> Iterator[str]:
     for position, lag in enumerate(lags):
         if position and lag != LOG:
             yield f"{levels[position]} = series[TARGETS].to_numpy()"
-        yield f"series[TARGETS] = {_changed(lag)}"
+        yield f"series[TARGETS] = {_changed(subject, lag)}"
 
 
-def _changed(lag: int) -> str:
+def _changed(subject: Subject, lag: int) -> str:
     if lag == LOG:
         return "np.log(series[TARGETS])"
-    return f"series[TARGETS].diff({'' if lag == 1 else lag})"
+    each = ".groupby(which)" if subject.is_several else ""
+    return f"series[TARGETS]{each}.diff({'' if lag == 1 else lag})"
 
 
 def undo_lines(subject: Subject) -> Iterator[str]:
@@ -76,10 +77,11 @@ def _levels(subject: Subject) -> list[str]:
 def lost_lines(subject: Subject, names: list[str]) -> Iterator[str]:
     """Yield the lines that leave out the windows which begin where there is no difference yet."""
     lost = subject.dataset.transform.lags
-    if not lost or subject.has_holes:  # of holes, these are the first
+    if not lost or subject.cuts_out:  # of holes, these are the first
         return
     first = "The first step has nothing before it" if lost == 1 else f"The first {lost} steps have nothing before them"
     yield comment(f"{first} to differ from.")
     for name in names:
-        if subject.dataset.bounds.of(name)[0] - subject.dataset.shape.offset < lost:
+        begin = subject.dataset.bounds.train[0] if name == "whole" else subject.dataset.bounds.of(name)[0]
+        if begin - subject.dataset.shape.offset < lost:
             yield f"{name} = {name}[{name} >= {lost}]"

@@ -8,6 +8,7 @@ from seqexp.spec.settings import OriginsSpec
 from seqexp.workflows.explain.code import comment, stacked
 from seqexp.workflows.explain.scaling import split_words
 from seqexp.workflows.explain.scope import Subject
+from seqexp.workflows.explain.several import split_of_several, start_lines, starts_of_several
 from seqexp.workflows.explain.transform import lost_lines
 
 _STARTS = '''def window_starts(rows):
@@ -25,6 +26,8 @@ _CUT = '''def cut(values, starts, length):
 
 def split_block(subject: Subject) -> str:
     """Return the rows of each split, as numbers."""
+    if subject.is_several:
+        return split_of_several(subject)
     bounds = subject.dataset.bounds
     words = split_words(subject, f"{len(subject.dataset.series):,} rows")
     names = [name for name in subject.splits if name != "calibration"]
@@ -35,12 +38,15 @@ def split_block(subject: Subject) -> str:
         start, stop = bounds.calibration
         told = f"Of validation, the last {conformal.share:.0%} are kept for calibration: nothing is chosen by them."
         lines += [comment(told), f"calibration_rows = slice({start}, {stop})"]
+    if subject.refits:
+        told = "For the last training (training.refit): train and validation together."
+        lines += [comment(told), f"whole_rows = slice({bounds.train[0]}, {bounds.validation[1]})"]
     return stacked(lines)
 
 
 def window_blocks(subject: Subject) -> Iterator[str]:
     """Yield the code that finds the first steps of windows, and the functions that cut them."""
-    yield _STARTS
+    yield starts_of_several() if subject.is_several else _STARTS
     yield _CUT
     yield stacked(list(_start_lines(subject)))
     yield _batch_function(subject)
@@ -48,17 +54,21 @@ def window_blocks(subject: Subject) -> Iterator[str]:
 
 def _start_lines(subject: Subject) -> Iterator[str]:
     spec = subject.spec
-    names = subject.splits
+    trained = ["train", "whole"] if subject.refits else ["train"]
+    names = [*trained, *subject.splits[1:]]
     if spec.training.stride > 1:
         yield comment(f"Training windows start every {spec.training.stride} steps.")
-    stride = f"[::{spec.training.stride}]" if spec.training.stride > 1 else ""
-    yield f"train = window_starts(train_rows){stride}"
-    for name in names[1:]:
-        yield f"{name} = window_starts({name}_rows)"
-    yield from _origin_lines(spec.evaluation.origins, names[1:])
+    if subject.is_several:
+        yield from start_lines(subject)
+    else:
+        stride = f"[::{spec.training.stride}]" if spec.training.stride > 1 else ""
+        for name in names:
+            yield f"{name} = window_starts({name}_rows){stride if name in trained else ''}"
+    yield from _origin_lines(spec.evaluation.origins, subject.splits[1:], is_thinned=subject.is_several)
     yield from lost_lines(subject, names)
-    if subject.has_holes:
-        yield comment("Windows that touch a hole are left out.")
+    if subject.cuts_out:
+        begins = "" if subject.has_holes else " (steps with nothing before them to differ from)"
+        yield comment(f"Windows that touch a hole{begins} are left out.")
         yield "input_holes, target_holes = np.isnan(inputs).any(axis=1), np.isnan(targets).any(axis=1)"
         if subject.reads_ahead:
             yield "target_holes |= np.isnan(ahead).any(axis=1)"
@@ -67,14 +77,14 @@ def _start_lines(subject: Subject) -> Iterator[str]:
             yield f"{name} = {name}[~cut(target_holes, {name} + OFFSET, OUTPUT_LENGTH).any(axis=1)]"
 
 
-def _origin_lines(origins: OriginsSpec, names: list[str]) -> Iterator[str]:
+def _origin_lines(origins: OriginsSpec, names: list[str], *, is_thinned: bool) -> Iterator[str]:
     if origins.at is not None:
         hours, minutes = (int(part) for part in origins.at.split(":"))
         yield comment(f"Forecasts are issued at {origins.at}: that is the time of the last step that is read.")
         yield f"is_origin = np.asarray((series.index.hour == {hours}) & (series.index.minute == {minutes}))"
         for name in names:
             yield f"{name} = {name}[is_origin[{name} + TIMESTEPS - 1]]"
-    if origins.every > 1:
+    if origins.every > 1 and not is_thinned:
         yield comment(f"A forecast every {origins.every} steps.")
         for name in names:
             if origins.at is None:

@@ -47,7 +47,6 @@ def test_a_recorded_run_is_explained_as_it_was(tmp_path: Path) -> None:
     ("words", "key"),
     [
         (["data.calendar=[hour,holiday:DE]"], "data.calendar"),
-        (["training.refit=train+validation"], "training.refit"),
         (["evaluation.mode=backtest"], "evaluation.mode"),
     ],
 )

@@ -16,7 +16,7 @@ from seqexp.models.build import build_model
 from seqexp.models.functions import FUNCTIONS
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.workflows.explain.explain import explain
-from seqexp.workflows.explain.layers import _FUNCTIONS
+from seqexp.workflows.explain.layers import FUNCTIONS_WRITTEN
 from seqexp.workflows.project import open_project
 
 SINE = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "timesteps=9", "output_length=4"]
@@ -244,4 +244,4 @@ def test_layers_begin_with_the_weights_of_the_run(chain: list[Any], compose: Cal
 
 
 def test_every_function_is_written_out() -> None:
-    assert set(_FUNCTIONS) == set(FUNCTIONS)
+    assert set(FUNCTIONS_WRITTEN) == set(FUNCTIONS)
