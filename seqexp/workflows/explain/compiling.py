@@ -6,19 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqexp.spec.catalogue import canonical_name
-from seqexp.spec.parts import Part, split_part
-from seqexp.workflows.explain.code import Code, call, comment, listed, statement, text, value
-from seqexp.workflows.explain.heads import loss_name
+from seqexp.spec.parts import split_part
+from seqexp.workflows.explain.code import Code, call, comment, listed, statement, value
+from seqexp.workflows.explain.losses import keras_part, loss_code
 from seqexp.workflows.explain.scope import Subject
-
-_PLAIN = {"MeanSquaredError": "mse", "MeanAbsoluteError": "mae"}
 
 
 def compile_lines(subject: Subject, indent: int = 0) -> Iterator[str]:
     """Yield the lines that compile the model."""
     spec = subject.spec
-    metrics = [_part("keras.metrics", "metrics", part) for part in spec.training.metrics]
-    named: dict[str, Code] = {"optimizer": _optimizer(spec.optimizer.name, spec.optimizer.args), "loss": _loss(subject)}
+    metrics = [keras_part("metrics", part) for part in spec.training.metrics]
+    optimizer = _optimizer(spec.optimizer.name, spec.optimizer.args)
+    named: dict[str, Code] = {"optimizer": optimizer, "loss": loss_code(subject)}
     if metrics:
         named["weighted_metrics" if subject.is_filled else "metrics"] = listed(metrics)
     yield statement("", call("model.compile", **named), indent=indent)
@@ -43,18 +42,3 @@ def _learning_rate(given: Any) -> Code:
 
 def _plain(given: Any) -> Code:
     return listed(_plain(item) for item in given) if isinstance(given, (list, tuple)) else value(given)
-
-
-def _loss(subject: Subject) -> Code:
-    if subject.spec.topology.head != "point":
-        return loss_name(subject)
-    part = subject.spec.training.loss
-    name = canonical_name("losses", part.name)
-    if subject.is_filled:  # the mean is taken over the steps that weigh something
-        return _part("keras.losses", "losses", part, reduction=text("mean_with_sample_weight"))
-    return text(_PLAIN[name]) if name in _PLAIN and not part.args else _part("keras.losses", "losses", part)
-
-
-def _part(module: str, section: str, part: Part, **more: Code) -> Code:
-    made = {key: value(given) for key, given in part.args.items()}
-    return call(f"{module}.{canonical_name(section, part.name)}", **made, **more)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqexp.data.examples import span_of
+from seqexp.spec.parts import Part
 from seqexp.spec.sources import WindowsSource
 from seqexp.workflows.explain.code import comment, stacked, statement
-from seqexp.workflows.explain.scaling import SCALED_WITH, split_words
+from seqexp.workflows.explain.scaling import own_scaler, scaled_with, split_words
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.tasks import Task, task_call, task_functions
 
@@ -58,11 +59,15 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
     if not subject.is_scaled:
         return
     kind = subject.spec.data.scaler
-    yield comment(f"Scaled with {SCALED_WITH[kind]} of the training examples alone.")
+    yield comment(f"Scaled with {scaled_with(kind)} of the training examples alone.")
     scalers = {"x": subject.dataset.feature_scaler, "y": subject.dataset.target_scaler}
     for name, scaler in scalers.items():
-        center, scale = (pattern.format(rows=f"{name}[train]") for pattern in _STATISTICS[kind])
-        yield f"{name}_center, {name}_scale = {center}, {scale}"
+        if isinstance(kind, Part):
+            columns = f"{name}[train].reshape(-1, {name}.shape[-1]).T"
+            fitted = f"np.transpose([{own_scaler(kind, 'column')} for column in {columns}])"
+        else:
+            fitted = ", ".join(pattern.format(rows=f"{name}[train]") for pattern in _STATISTICS[kind])
+        yield f"{name}_center, {name}_scale = {fitted}"
         if (scaler.scale_F == 1.0).any():
             yield comment("A column that never changes is only centred.")
             yield f"{name}_scale = np.where({name}_scale > 1e-12 * np.abs({name}_center), {name}_scale, 1.0)"

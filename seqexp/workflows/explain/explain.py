@@ -11,8 +11,8 @@ from seqexp.data.dataset import prepare_dataset
 from seqexp.errors import ConfigError, SeqexpError
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.sources import DatasetSource
-from seqexp.spec.used_code import own_parts
 from seqexp.store.run_dir import StoredRun, find_run
+from seqexp.workflows.explain.own_code import read_own_code
 from seqexp.workflows.explain.page import write_page
 from seqexp.workflows.explain.scope import Subject, follow_chain, refuse_unwritten
 from seqexp.workflows.explain.script import write_script
@@ -54,11 +54,8 @@ def explain(project: Project, words: Sequence[str], *, markdown: bool = False) -
 
 
 def _explain(spec: ExperimentSpec, markdown: bool, stored: StoredRun | None = None) -> Explanation:
-    if own := own_parts(spec):
-        told = ", ".join(f"{part.kind} {part.name}" for part in own)
-        mend = "The file of own code says it itself; explain the experiment with Keras' and seqexp's own parts."
-        raise ConfigError(f"a script that needs no seqexp cannot hold own code: {told}.", mend=mend)
     if not markdown:
+        read_own_code(spec)
         refuse_unwritten(spec)  # before the data are read: not all kinds of them can be
     subject = Subject(spec, prepare_dataset(spec), follow_chain(spec))
     if markdown:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seqexp.workflows.explain.code import Code, call, comment, listed, stacked, statement, text
 from seqexp.workflows.explain.compiling import compile_lines
-from seqexp.workflows.explain.heads import loss_block
+from seqexp.workflows.explain.losses import loss_block
 from seqexp.workflows.explain.scope import Subject
 
 _LEAST_EVALUATED = 256  # windows that are evaluated at once, at least

@@ -32,14 +32,14 @@ def quantiles_constant(subject: Subject) -> str:
     return f"{told}\n{line}"
 
 
-def loss_name(subject: Subject) -> str:
+def head_loss_name(subject: Subject) -> str:
     """Return what the model is compiled with."""
     function, name = _LOSSES[subject.spec.topology.head]
     # The mean is taken over the steps that weigh something, which Keras lets a class choose alone.
     return f'{name}(reduction="mean_with_sample_weight")' if subject.is_filled else function
 
 
-def loss_block(subject: Subject) -> str:
+def head_loss_block(subject: Subject) -> str:
     """Return the loss of a head; empty for a point, which Keras has losses for."""
     head = subject.spec.topology.head
     if head == "point":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seqexp.plugins.table import find
 from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
 from seqexp.workflows.explain.code import Code, Group, call, listed, mapped, tupled, value
@@ -73,10 +74,11 @@ def _made(kind: str, name: str, args: Mapping[str, Any], named: Mapping[str, Cod
     }
     if name == "Lambda" and "function" in written:  # the function first, whatever the order in YAML
         written = {"function": written["function"], **written}
+    called = name if find(kind, name) is not None else f"{module}.{canonical_name(section, name)}"
     first = _FIRST.get(name)
     if written and next(iter(written)) == first:
-        return call(f"{module}.{canonical_name(section, name)}", written.pop(first), **written)
-    return call(f"{module}.{canonical_name(section, name)}", **written)
+        return call(called, written.pop(first), **written)
+    return call(called, **written)
 
 
 def _argument(kind: str, given: Any) -> Code:
@@ -133,12 +135,12 @@ def _has_units(subject: Subject, part: Part) -> bool:
     return units is not None and part.name in RECURRENT and part.args.get("units") == units
 
 
-def called_function(args: Mapping[str, Any]) -> str:
+def called_function(name: str, args: Mapping[str, Any]) -> str:
     """Return the name of the function that a layer calls, or that the layer it wraps calls."""
-    if "function" in args:
+    if name == "Lambda":
         return str(args["function"])
     inner = split_part(args.get("layer"))
-    return called_function(inner[1]) if inner else ""
+    return called_function(*inner) if inner else ""
 
 
 def layer_names(name: str, args: Mapping[str, Any]) -> list[str]:

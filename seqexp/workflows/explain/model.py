@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seqexp.plugins.table import find
 from seqexp.spec.topology import READS_AHEAD
 from seqexp.workflows.explain.code import Group, comment, stacked, statement, text
 from seqexp.workflows.explain.compiling import compile_lines
-from seqexp.workflows.explain.heads import loss_block
 from seqexp.workflows.explain.layers import FUNCTIONS_WRITTEN, called_function, layer_call, layer_names
+from seqexp.workflows.explain.losses import loss_block
 from seqexp.workflows.explain.notes import note_of
 from seqexp.workflows.explain.scope import Subject
 
 _LIST_OF_TWO = ("Attention", "AdditiveAttention")
 _TWO_ARGUMENTS = ("MultiHeadAttention", "GroupQueryAttention")
-#: They make further layers when they are built, and so draw from the seed between one layer and the next.
+#: They draw from the seed when they are built, so between one layer and the next; own layers may do it, too.
 _FUNCTIONAL = (*_LIST_OF_TWO, *_TWO_ARGUMENTS, "SpectralNormalization")
 _SEED = "keras.utils.set_random_seed(SEED)  # of the first weights, and of dropout where there is any"
 
@@ -23,8 +24,8 @@ def model_blocks(subject: Subject) -> Iterator[str]:
     """Yield the functions that a Lambda calls, and the model."""
     if not subject.refits:
         yield _SEED
-    for name in dict.fromkeys(called_function(step.part.args) for step in subject.chain):
-        if name:
+    for name in dict.fromkeys(called_function(step.part.name, step.part.args) for step in subject.chain):
+        if name in FUNCTIONS_WRITTEN:
             yield FUNCTIONS_WRITTEN[name]
     if not subject.refits:
         yield stacked([*_model_lines(subject, 0), "model.summary()"])
@@ -45,7 +46,7 @@ def model_blocks(subject: Subject) -> Iterator[str]:
 
 def _model_lines(subject: Subject, indent: int) -> Iterator[str]:
     names = [name for step in subject.chain for name in layer_names(step.part.name, step.part.args)]
-    if subject.reads_ahead or any(name in _FUNCTIONAL for name in names):
+    if subject.reads_ahead or any(name in _FUNCTIONAL or find("layer", name) for name in names):
         return _functional(subject, indent)
     return _sequential(subject, indent)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from seqexp.data.own_source import find_source
 from seqexp.data.stamps import has_offsets
 from seqexp.data.table import PARQUET, read_table
 from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.data import DataSpec
-from seqexp.spec.sources import AddingSource, AdditionSource, CopyMemorySource, DatasetSource, SineSource
+from seqexp.spec.sources import AddingSource, AdditionSource, CopyMemorySource, DatasetSource, OwnSource, SineSource
 from seqexp.workflows.explain.calendar import calendar_block
-from seqexp.workflows.explain.code import WIDTH, Group, call, comment, listed, stacked, statement, text
+from seqexp.workflows.explain.code import WIDTH, Group, call, comment, listed, stacked, statement, text, value
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.several import several_blocks
 
@@ -24,12 +25,12 @@ _SINE = '''def generate_sine(length, period, noise, trend, seed):
     disturbance = np.random.default_rng(seed).normal(0.0, noise, length)
     return pd.DataFrame({"value": np.sin(angle) + 0.5 * np.sin(2 * angle) + trend * step + disturbance})'''
 
-GENERATED = (AddingSource, CopyMemorySource, AdditionSource)
+_WITHOUT_FILE = (SineSource, AddingSource, CopyMemorySource, AdditionSource, OwnSource)
 
 
 def data_constant(spec: DataSpec) -> str:
     """Return the line that says where the data lie; empty where a formula makes them."""
-    if isinstance(spec.source, (SineSource, *GENERATED)):
+    if isinstance(spec.source, _WITHOUT_FILE):
         return ""
     if isinstance(spec.source, DatasetSource):
         return f"DATA = Path(__file__).with_name({text(spec.source.file)})  # it lies beside this script"
@@ -97,6 +98,11 @@ def _source(spec: DataSpec) -> Group:
         return call("generate_sine", **{key: repr(given) for key, given in source.model_dump().items()})
     if isinstance(source, DatasetSource):
         return call("pd.read_csv", "DATA")
+    if isinstance(source, OwnSource):
+        own = find_source(source)
+        made = call(own.name, **{key: value(given) for key, given in source.args.items()})
+        has_index = not isinstance(own.entry(**source.args).index, pd.RangeIndex)
+        return Group(made.head, made.items, f"{made.tail}.reset_index()" if has_index else made.tail)
     if Path(spec.path or "").suffix.lower() in PARQUET:
         return call("pd.read_parquet", "DATA")
     usual = {"sep": ",", "decimal": ".", "encoding": "utf-8", "thousands": None}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seqexp.workflows.explain.code import comment, stacked
+from seqexp.plugins.table import find
+from seqexp.spec.parts import Part
+from seqexp.workflows.explain.code import call, comment, flat, stacked, value
 from seqexp.workflows.explain.scope import Subject
 
 _STATISTICS = {
@@ -12,7 +14,7 @@ _STATISTICS = {
     "minmax": ("{rows}.min()", "{rows}.max() - {rows}.min()"),
     "robust": ("{rows}.median()", "{rows}.quantile(0.75) - {rows}.quantile(0.25)"),
 }
-SCALED_WITH = {
+_SCALED_WITH = {
     "standard": "the mean and the standard deviation",
     "minmax": "the lowest and the highest value",
     "robust": "the median and the distance between the quartiles",
@@ -31,7 +33,7 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
         yield 'inputs = series[FEATURES].to_numpy("float32")'
         yield 'targets = series[TARGETS].to_numpy("float32")'
     else:
-        told = f"Scaled with {SCALED_WITH[kind]} of the training rows alone: of the future, nothing is known yet."
+        told = f"Scaled with {scaled_with(kind)} of the training rows alone: of the future, nothing is known yet."
         yield comment(told)
         if not subject.has_whole_truth:
             yield from _statistics(subject, "", "series[FEATURES].iloc[train_rows]")
@@ -58,13 +60,33 @@ def _scaling_lines(subject: Subject) -> Iterator[str]:
 
 
 def _statistics(subject: Subject, prefix: str, rows: str) -> Iterator[str]:
-    center, scale = (pattern.format(rows="rows") for pattern in _STATISTICS[subject.spec.data.scaler])
+    kind = subject.spec.data.scaler
     yield f"rows = {rows}"
+    if isinstance(kind, Part):
+        fitted = own_scaler(kind, "rows[name].dropna().to_numpy()")
+        yield f"fitted = pd.DataFrame({{name: {fitted} for name in rows}})"
+        center, scale = "fitted.iloc[0]", "fitted.iloc[1]"
+    else:
+        center, scale = (pattern.format(rows="rows") for pattern in _STATISTICS[kind])
     yield f"{prefix}center, {prefix}scale = {center}, {scale}"
     scalers = (subject.dataset.feature_scaler, subject.dataset.target_scaler)
     if any((scaler.scale_F == 1.0).any() for scaler in scalers):
         yield comment("A column that never changes is only centred.")
         yield f"{prefix}scale = {prefix}scale.where({prefix}scale > 1e-12 * {prefix}center.abs(), 1.0)"
+
+
+def scaled_with(kind: str | Part) -> str:
+    """Return what is scaled with, in words."""
+    return "center and scale" if isinstance(kind, Part) else _SCALED_WITH[kind]
+
+
+def own_scaler(part: Part, values: str) -> str:
+    """Return the call of a user's own scaler: center and scale of some values."""
+    own = find("scaler", part.name)
+    args = {key: value(given) for key, given in part.args.items()}
+    if own is not None and isinstance(own.entry, type):
+        return f"{flat(call(part.name, **args))}.fit({values})"
+    return flat(call(part.name, values, **args))
 
 
 def split_words(subject: Subject, whole: str) -> str:

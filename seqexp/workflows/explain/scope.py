@@ -10,6 +10,7 @@ import numpy as np
 
 from seqexp.data.dataset import Dataset
 from seqexp.errors import ConfigError, Problem
+from seqexp.plugins.table import find
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import Part, split_part
 from seqexp.spec.shapes import Shape
@@ -174,6 +175,8 @@ def _is_output(spec: ExperimentSpec, shape: Shape) -> bool:
 
 
 def _draws(name: str, args: Mapping[str, Any]) -> bool:
+    if (own := find("layer", name)) is not None:  # as far as its file shows
+        return any(word in own.code.content for word in (b"random", b"Dropout"))
     if "Dropout" in name or name == "GaussianNoise" or args.get("dropout") or args.get("recurrent_dropout"):
         return True
     inner = split_part(args.get("layer")) or split_part(args.get("cell"))
@@ -197,6 +200,8 @@ def refuse_unwritten(spec: ExperimentSpec) -> None:
 def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
     """Yield the keys that no code is written for, and what they are called."""
     origins = spec.evaluation.origins
+    if spec.data.is_tokens and spec.evaluation.metrics:
+        yield "evaluation.metrics", "own scores of tokens"
     if spec.data.series and origins.at and origins.every > 1:
         yield "evaluation.origins.every", "every so many steps from a time of the day on, of several series,"
     if spec.evaluation.mode != "holdout":

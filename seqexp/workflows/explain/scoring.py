@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seqexp.workflows.explain.code import stacked
+from seqexp.workflows.explain.code import Code, call, mapped, stacked, statement, value
 from seqexp.workflows.explain.forecasting import forecast_function
 from seqexp.workflows.explain.intervals import calibration_block, interval_functions, scored_lines
 from seqexp.workflows.explain.scope import Subject
@@ -35,12 +35,16 @@ def scoring_blocks(subject: Subject) -> Iterator[str]:
 def _score_function(subject: Subject) -> str:
     mean = "np.nanmean" if not subject.has_whole_truth else "np.mean"
     holes = ", over what was observed" if not subject.has_whole_truth else ""
+    errors: dict[str, Code] = {"mae": f"float({mean}(np.abs(error)))", "rmse": f"float(np.sqrt({mean}(error**2)))"}
+    for part in subject.spec.evaluation.metrics:
+        args = {key: value(given) for key, given in part.args.items()}
+        errors[part.name] = call("float", call(part.name, "true", "given", **args))
     return "\n".join(
         [
             "def score(true, given):",
             f'    """Return the errors over all windows, steps and targets{holes}."""',
             "    error = given - true",
-            f'    return {{"mae": float({mean}(np.abs(error))), "rmse": float(np.sqrt({mean}(error**2)))}}',
+            statement("return ", mapped(errors), indent=4),
         ]
     )
 
@@ -68,7 +72,11 @@ def _score_lines(subject: Subject) -> Iterator[str]:
         yield f"    persistence = {_persistence(subject)}"
     for line in scored_lines(subject):
         yield f"    {line}"
-    yield f'    figures |= {{f"{{split}}/{name}/{{name}}": value for name, value in score(true, {name}).items()}}'
+    naive = name
+    if subject.spec.evaluation.metrics:  # which may ask for the shape
+        yield f"    naive = np.broadcast_to({name}, true.shape)"
+        naive = "naive"
+    yield f'    figures |= {{f"{{split}}/{name}/{{name}}": value for name, value in score(true, {naive}).items()}}'
 
 
 def _what_persists(subject: Subject) -> str:

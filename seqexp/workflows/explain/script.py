@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,9 +11,11 @@ from seqexp.workflows.explain.diagram import draw
 from seqexp.workflows.explain.examples import example_blocks
 from seqexp.workflows.explain.fitting import fitting_blocks
 from seqexp.workflows.explain.heads import quantiles_constant
+from seqexp.workflows.explain.imports import import_block, needed_imports
 from seqexp.workflows.explain.intervals import level_constant
 from seqexp.workflows.explain.layers import units_constant
 from seqexp.workflows.explain.model import model_blocks
+from seqexp.workflows.explain.own_code import bound_names, read_own_code
 from seqexp.workflows.explain.reading import column_constants, data_constant, reading_blocks
 from seqexp.workflows.explain.scaling import scaling_block
 from seqexp.workflows.explain.scope import Subject
@@ -24,21 +25,6 @@ from seqexp.workflows.explain.transform import transform_block
 from seqexp.workflows.explain.windows import offset_constant, split_block, window_blocks
 from seqexp.workflows.explain.words import in_words
 
-# What a script may need: how its use looks in the code, and the import; in the order in which ruff sorts them.
-_STANDARD = (
-    (r"\bitertools\.", "import itertools"),
-    (r"\bjson\.", "import json"),
-    (r"\bmath\.", "import math"),
-    (r"\bPath\(", "from pathlib import Path"),
-    (r"\bNormalDist\(", "from statistics import NormalDist"),
-)
-_INSTALLED = (
-    (r"\bkeras\.", "import keras"),
-    (r"\bnp\.", "import numpy as np"),
-    (r"\bpd\.", "import pandas as pd"),
-    (r"\btf\.", "import tensorflow as tf"),
-    (r"(?<![\w.])layers\.", "from keras import layers"),
-)
 _THREADS = """\
 # One thread adds up in one order: the figures are the same every time.
 tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -47,10 +33,13 @@ tf.config.threading.set_inter_op_parallelism_threads(1)"""
 
 def write_script(subject: Subject) -> str:
     """Return the script of an experiment that code is written for (:func:`refuse_unwritten` says which is not)."""
-    body = _joined([block for block in _blocks(subject) if block])
-    imports = "\n\n".join(
-        "\n".join(line for pattern, line in group if re.search(pattern, body)) for group in (_STANDARD, _INSTALLED)
-    )
+    own = read_own_code(subject.spec)
+    blocks = [block for block in _blocks(subject) if block]
+    plain = _joined(blocks)
+    needed = needed_imports(plain)
+    own.check_names({*bound_names(plain), *(line.bound for line in set(needed) - set(own.imports))})
+    body = _joined([blocks[0], _heading("Own code"), *own.blocks, *blocks[1:]]) if own.blocks else plain
+    imports = import_block([*needed, *own.imports])
     script = f"{_docstring(subject, body)}\n\n{imports}\n\n{body}\n"
     return "\n".join(line if len(line) <= WIDTH else f"{line}  # noqa: E501" for line in script.split("\n"))
 
@@ -105,7 +94,7 @@ def _joined(blocks: list[str]) -> str:
 
 
 def _is_function(block: str) -> bool:
-    return block.startswith(("def ", "class "))
+    return any(line.startswith(("def ", "class ")) for line in block.split("\n"))
 
 
 def _docstring(subject: Subject, body: str) -> str:
