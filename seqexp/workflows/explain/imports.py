@@ -15,6 +15,7 @@ _KNOWN = (
     (r"\bitertools\.", "import itertools"),
     (r"\bjson\.", "import json"),
     (r"\bmath\.", "import math"),
+    (r"\bsys\.", "import sys"),
     (r"\bPath\(", "from pathlib import Path"),
     (r"\bNormalDist\(", "from statistics import NormalDist"),
     (r"\bkeras\.", "import keras"),

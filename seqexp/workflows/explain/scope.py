@@ -204,7 +204,7 @@ def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
         yield "evaluation.metrics", "own scores of tokens"
     if spec.data.series and origins.at and origins.every > 1:
         yield "evaluation.origins.every", "every so many steps from a time of the day on, of several series,"
-    if spec.evaluation.mode != "holdout":
-        yield "evaluation.mode", f"evaluation.mode={spec.evaluation.mode}"
+    if spec.data.split.holds_nothing_back:
+        yield "data.split", "data.split without a test split, of which there are no figures,"
     if any(word.startswith("holiday") for word in spec.data.calendar):
         yield "data.calendar", "holidays in data.calendar"

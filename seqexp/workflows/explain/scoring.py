@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqexp.workflows.explain.code import Code, call, mapped, stacked, statement, value
+from seqexp.workflows.explain.folds import fold_scores
 from seqexp.workflows.explain.forecasting import forecast_function
 from seqexp.workflows.explain.intervals import calibration_block, interval_functions, scored_lines
 from seqexp.workflows.explain.scope import Subject
@@ -27,6 +28,7 @@ def scoring_blocks(subject: Subject) -> Iterator[str]:
     yield from interval_functions(subject)
     yield calibration_block(subject)
     yield stacked(list(_score_lines(subject)))
+    yield fold_scores(subject)
     yield stacked(
         ["for name, value in figures.items():", '    print(f"{name:22}{value:14,.4f}")', "print(json.dumps(figures))"]
     )

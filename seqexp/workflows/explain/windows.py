@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seqexp.spec.settings import OriginsSpec
 from seqexp.workflows.explain.code import comment, stacked
+from seqexp.workflows.explain.folds import split_of_folds, words_of_fold
 from seqexp.workflows.explain.scaling import split_words
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.several import split_of_several, start_lines, starts_of_several
@@ -28,12 +29,17 @@ def split_block(subject: Subject) -> str:
     """Return the rows of each split, as numbers."""
     if subject.is_several:
         return split_of_several(subject)
-    bounds = subject.dataset.bounds
-    words = split_words(subject, f"{len(subject.dataset.series):,} rows")
+    evaluation, bounds = subject.spec.evaluation, subject.dataset.bounds
+    if evaluation.folds_to_run:
+        return split_of_folds(subject)
+    rows = f"{len(subject.dataset.series):,} rows"
+    told = f"Split in time, before anything is fitted: {split_words(subject, rows)}."
+    if evaluation.mode == "backtest":
+        told = words_of_fold(subject)
     names = [name for name in subject.splits if name != "calibration"]
     left = ", ".join(f"{name}_rows" for name in names)
     right = ", ".join(f"slice({start}, {stop})" for start, stop in map(bounds.of, names))
-    lines = [comment(f"Split in time, before anything is fitted: {words}."), f"{left} = {right}"]
+    lines = [comment(told), f"{left} = {right}"]
     if (conformal := subject.spec.evaluation.conformal) is not None:
         start, stop = bounds.calibration
         told = f"Of validation, the last {conformal.share:.0%} are kept for calibration: nothing is chosen by them."

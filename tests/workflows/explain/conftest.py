@@ -24,7 +24,8 @@ CheckStyle = Callable[..., None]
 BARE = """
 import runpy, sys
 sys.modules["seqexp"] = None
-for path in sys.argv[1:]:
+for line in sys.argv[1:]:
+    path, *sys.argv[1:] = line.split(" ")
     runpy.run_path(path, run_name="__main__")
     sys.modules["keras"].backend.clear_session()
 """
@@ -56,7 +57,8 @@ def check_style() -> CheckStyle:
 def hold_against_runs(tmp_path: Path, check_style: CheckStyle) -> HoldAgainstRuns:
     """Explain, run the scripts by themselves, and find each of their figures in the records of the runs.
 
-    Takes the words of each case by name; returns the figures that each script printed.
+    Takes the words of each case by name; ``argument`` is given to each script, ``more`` to each run. Returns the
+    figures that each script printed.
     """
 
     def hold(
@@ -65,6 +67,8 @@ def hold_against_runs(tmp_path: Path, check_style: CheckStyle) -> HoldAgainstRun
         project: Project | None = None,
         engines: Sequence[str] = ("compiled",),
         formatted: bool = True,
+        argument: str = "",
+        more: Sequence[str] = (),
     ) -> dict[str, Figures]:
         project = project or open_project(tmp_path)
         folder = tmp_path / "scripts"
@@ -74,19 +78,19 @@ def hold_against_runs(tmp_path: Path, check_style: CheckStyle) -> HoldAgainstRun
             write_explanation(explain(project, words), path)
             assert "seqexp" not in path.read_text().partition('"""\n\nimport')[2]
         check_style(folder, formatted=formatted)
-        printed = _run([folder / name / f"{name}.py" for name in cases])
+        printed = _run([f"{folder / name / name}.py {argument}".strip() for name in cases])
         for (name, words), figures in zip(cases.items(), printed, strict=True):
             for engine in engines:
-                spec = project.compose_one([*words, f"training.engine={engine}"]).spec
+                spec = project.compose_one([*words, *more, f"training.engine={engine}"]).spec
                 _compare(figures, run_experiment(spec, project.runs).stored.record, f"{name}, {engine}")
         return dict(zip(cases, printed, strict=True))
 
     return hold
 
 
-def _run(scripts: Sequence[Path]) -> list[Figures]:
+def _run(scripts: Sequence[str]) -> list[Figures]:
     environment = {**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-W", "error", "-c", BARE, *map(str, scripts)]
+    command = [sys.executable, "-W", "error", "-c", BARE, *scripts]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
@@ -97,7 +101,7 @@ def _compare(figures: Figures, record: RunRecord, told: str) -> None:
     assert len([name for name in figures if name.startswith("test/")]) >= 4  # two of the model, two of the yardstick
     for name, value in figures.items():
         split, *baseline, metric = name.split("/")
-        known = record.metrics if not baseline else record.baselines
+        known = record.baselines if baseline and baseline[0] != "fold" else record.metrics
         prefix = "val/baseline" if split == "val" else "baseline"
-        recorded = known[name if not baseline else f"{prefix}/{baseline[0]}/{metric}"]
+        recorded = known[name if known is record.metrics else f"{prefix}/{baseline[0]}/{metric}"]
         assert value == pytest.approx(recorded, rel=1e-4), f"{told}: {name}"

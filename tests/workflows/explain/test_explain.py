@@ -47,7 +47,7 @@ def test_a_recorded_run_is_explained_as_it_was(tmp_path: Path) -> None:
     ("words", "key"),
     [
         (["data.calendar=[hour,holiday:DE]"], "data.calendar"),
-        (["evaluation.mode=backtest"], "evaluation.mode"),
+        (["data.split={train: 1.0, validation: 0, test: 0}"], "data.split"),
     ],
 )
 def test_what_is_not_written_is_refused_by_its_key(words: list[str], key: str) -> None:
