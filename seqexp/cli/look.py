@@ -161,6 +161,8 @@ def explain(
 ) -> None:
     """Write the Keras script behind an experiment: it needs no seqexp, and gives the figures of the run.
 
+    Own code goes into it, too. Of a backtest it runs the fold that is named behind it: python forecast.py 2
+
     [bold]Examples:[/]  seqexp explain topology=vector_output -o forecast.py  |  seqexp explain 1087496929e3  |
     seqexp explain topology=many_to_many_padded --markdown
     """

@@ -69,7 +69,7 @@ def test_looking_needs_no_tensorflow(words: list[str]) -> None:
         (["explain", "nothing"], "There is no run"),
         (["explain", "nothing", "seed=1"], "Name the run alone"),
         (["explain", "topology=encoder_decodr"], "Did you mean encoder_decoder?"),
-        (["explain", "data.calendar=holiday:DE"], "explain does not write holidays in data.calendar yet"),
+        (["explain", "data.split={train: 1.0, validation: 0, test: 0}"], "nothing is held back"),
         (["explain", "-o", "nowhere/script.py"], "there is no folder nowhere"),
         (["explain", "-o", "."], "is a folder"),
         (["list", "layers", "LSMT"], "Did you mean LSTM?"),

@@ -20,17 +20,16 @@ def split_of_folds(subject: Subject) -> str:
         for bounds in _bounds_of_folds(subject)
     ]
     names = ", ".join(f"{name}_rows" for name in subject.splits)
-    lines = [
-        comment(f"{told} Of every fold, the rows of {', '.join(subject.splits)}."),
-        statement("FOLDS = ", listed(rows)),
-    ]
-    lines.append(
-        f"FOLD = int(sys.argv[1]) if len(sys.argv) > 1 else 0  # of 0 to {len(rows) - 1}, named behind this script"
+    chosen = f"# of 0 to {len(rows) - 1}, named behind this script"
+    return stacked(
+        [
+            comment(f"{told} Of every fold, the rows of {', '.join(subject.splits)}."),
+            statement("FOLDS = ", listed(rows)),
+            f"FOLD = int(sys.argv[1]) if len(sys.argv) > 1 else 0  {chosen}",
+            f"{names} = FOLDS[FOLD]",
+            "whole_rows = slice(train_rows.start, validation_rows.stop)" if subject.refits else "",
+        ]
     )
-    lines.append(f"{names} = FOLDS[FOLD]")
-    if subject.refits:
-        lines.append("whole_rows = slice(train_rows.start, validation_rows.stop)")
-    return stacked(lines)
 
 
 def _bounds_of_folds(subject: Subject) -> Iterator[Bounds]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from seqexp.workflows.explain.code import Group, statement
+from seqexp.workflows.explain.code import WIDTH, Group, statement
 
 # What a script may need: how its use looks in the code, and the import.
 _KNOWN = (
@@ -18,6 +18,7 @@ _KNOWN = (
     (r"\bsys\.", "import sys"),
     (r"\bPath\(", "from pathlib import Path"),
     (r"\bNormalDist\(", "from statistics import NormalDist"),
+    (r"\bholidays\.", "import holidays"),
     (r"\bkeras\.", "import keras"),
     (r"\bnp\.", "import numpy as np"),
     (r"\bpd\.", "import pandas as pd"),
@@ -76,7 +77,7 @@ def _lines(section: Iterable[Import]) -> Iterator[str]:
         if plain:
             code = Group("(", tuple(("", name) for name in plain), ")")
             flat = f"from {module} import {', '.join(plain)}"
-            yield flat if len(flat) <= 120 else statement(f"from {module} import ", code)
+            yield flat if len(flat) <= WIDTH else statement(f"from {module} import ", code)
         for line in sorted((line for line in named if line.module == module and line.alias), key=lambda it: it.name):
             yield f"from {module} import {line.name}{_renamed(line)}"
 

@@ -22,10 +22,11 @@ def calibration_block(subject: Subject) -> str:
 def _calibration_lines(subject: Subject) -> Iterator[str]:
     yield comment(
         "Split conformal prediction: of n errors on windows that nothing was fitted on or chosen by, at each step of "
-        "the horizon, the ceil((n + 1) * LEVEL)-th smallest. The truth lies so near with at least that chance."
+        "the horizon, the ceil((n + 1) * LEVEL)-th smallest. The truth lies so near with at least that chance. (Less "
+        "1e-9, or rounding would count one error too many.)"
     )
     yield f"missed = np.abs({subject.forecast_of('calibration')} - {subject.truth_of('calibration')})"
-    less = "- 1e-9"  # 35 * 0.8 is a little more than 28
+    less = "- 1e-9"  # (34 + 1) * 0.8 is a little more than 28
     if subject.has_whole_truth:
         yield f"radius = np.sort(missed, axis=0)[math.ceil((len(missed) + 1) * LEVEL {less}) - 1]"
     else:

@@ -65,7 +65,7 @@ def reading_blocks(subject: Subject) -> Iterator[str]:
         yield stacked([*_source_lines(subject), *_one_lines(subject)])
         yield stacked(list(_hole_lines(subject)))
     if spec.calendar:
-        yield calendar_block(spec.calendar)
+        yield calendar_block(spec.calendar, spec.timezone)
 
 
 def _source_lines(subject: Subject) -> Iterator[str]:

@@ -189,22 +189,17 @@ def refuse_unwritten(spec: ExperimentSpec) -> None:
     Raises:
         ConfigError: With one problem for each key that no code is written for.
     """
-    problems = [
-        Problem(f"explain does not write {what} yet.", key, f"{_MEND} --markdown explains the layers alone.")
-        for key, what in _unwritten(spec)
-    ]
+    problems = [Problem(message, key, f"{_MEND} --markdown explains the layers alone.") for key, message in _gaps(spec)]
     if problems:
         raise ConfigError(problems)
 
 
-def _unwritten(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
-    """Yield the keys that no code is written for, and what they are called."""
+def _gaps(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
+    """Yield the keys that no code is written for, and why."""
     origins = spec.evaluation.origins
-    if spec.data.is_tokens and spec.evaluation.metrics:
-        yield "evaluation.metrics", "own scores of tokens"
-    if spec.data.series and origins.at and origins.every > 1:
-        yield "evaluation.origins.every", "every so many steps from a time of the day on, of several series,"
     if spec.data.split.holds_nothing_back:
-        yield "data.split", "data.split without a test split, of which there are no figures,"
-    if any(word.startswith("holiday") for word in spec.data.calendar):
-        yield "data.calendar", "holidays in data.calendar"
+        yield "data.split", "nothing is held back, so there are no figures that a script could reach."
+    if spec.data.series and origins.at and origins.every > 1:
+        yield "evaluation.origins.every", "explain does not write so many steps from a time on for several series."
+    if spec.data.is_tokens and spec.evaluation.metrics:
+        yield "evaluation.metrics", "explain does not write own scores of tokens."

@@ -30,7 +30,11 @@ def scoring_blocks(subject: Subject) -> Iterator[str]:
     yield stacked(list(_score_lines(subject)))
     yield fold_scores(subject)
     yield stacked(
-        ["for name, value in figures.items():", '    print(f"{name:22}{value:14,.4f}")', "print(json.dumps(figures))"]
+        [
+            "for name, value in figures.items():",
+            f'    print(f"{{name:{26 if subject.spec.data.is_tokens else 22}}}{{value:14,.4f}}")',
+            "print(json.dumps(figures))",
+        ]
     )
 
 

@@ -102,7 +102,7 @@ def _docstring(subject: Subject, body: str) -> str:
     steps = f"{spec.timesteps} step{'s' * (spec.timesteps > 1)} in, {spec.output_length} out"
     title = f"{spec.topology.name}: {steps}, in plain Keras."
     words = textwrap.fill(in_words(subject), WIDTH, break_long_words=False)
-    needs = "numpy, pandas and tensorflow" if "pd." in body else "numpy and tensorflow"
-    made = f"Written by `seqexp explain`. It needs {needs}, and no seqexp."
+    used = [name for name, use in (("numpy", "np."), ("pandas", "pd."), ("holidays", "holidays.")) if use in body]
+    made = f"Written by `seqexp explain`. It needs {', '.join(used)} and tensorflow, and no seqexp."
     content = "\n\n".join([title, words, textwrap.indent(draw(subject), "    "), made])
     return f'"""{content}\n"""'.replace("\\", "\\\\")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -39,7 +40,10 @@ def _clean_session() -> Iterator[None]:
 
 @pytest.fixture
 def check_style() -> CheckStyle:
-    """Hold the scripts of a folder against ruff's rules, and unless ``formatted`` is false against its layout."""
+    """Hold the scripts of a folder against ruff's rules, and unless ``formatted`` is false against its layout.
+
+    None of them may define what it does not use.
+    """
 
     def check(folder: Path, *, formatted: bool = True) -> None:
         shared = ["--isolated", "--line-length=120", str(folder)]
@@ -49,8 +53,19 @@ def check_style() -> CheckStyle:
                 [sys.executable, "-m", "ruff", *command, *shared], capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
+        for path in folder.rglob("*.py"):
+            assert not _unused(path), f"{path.name} has what it does not use: {_unused(path)}"
 
     return check
+
+
+def _unused(script: Path) -> set[str]:
+    """Return the names that a script gives a value to and never reads: ruff looks for such in functions alone."""
+    tree = ast.parse(script.read_text())
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    functions = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    stored = {name.id for name in names if isinstance(name.ctx, ast.Store)} - {"_"}
+    return (stored | functions) - {name.id for name in names if isinstance(name.ctx, ast.Load)}
 
 
 @pytest.fixture

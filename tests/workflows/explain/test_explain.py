@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
+import seqexp
 from seqexp.errors import SeqexpError
 from seqexp.models.build import build_model
 from seqexp.workflows.explain.explain import explain, write_explanation
@@ -14,6 +17,7 @@ from seqexp.workflows.project import open_project
 from seqexp.workflows.running.run import run_experiment
 
 SINE = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "timesteps=9", "output_length=4"]
+SHOPS = ["data=table", "data.path=shops.csv", "data.time=hour", "data.targets=sales"]
 TOPOLOGIES = ("one_to_one", "one_to_many", "many_to_one", "many_to_many")
 TOPOLOGIES += ("many_to_many_last_n", "many_to_many_padded", "vector_output", "encoder_decoder")
 
@@ -46,11 +50,21 @@ def test_a_recorded_run_is_explained_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "key"),
     [
-        (["data.calendar=[hour,holiday:DE]"], "data.calendar"),
         (["data.split={train: 1.0, validation: 0, test: 0}"], "data.split"),
+        ([*SHOPS, "data.series=shop", 'evaluation.origins={every: 2, at: "00:00"}'], "evaluation.origins.every"),
+        (["data=addition", "evaluation.metrics=own"], "evaluation.metrics"),
     ],
 )
-def test_what_is_not_written_is_refused_by_its_key(words: list[str], key: str) -> None:
+def test_what_is_not_written_is_refused_by_its_key(
+    words: list[str], key: str, write: Callable[[str, str], Path]
+) -> None:
+    @seqexp.metric
+    def own(true: Any, given: Any) -> float:
+        return 1.0
+
+    hours = pd.date_range("2024-01-01", periods=240, freq="h")
+    shops = [pd.DataFrame({"hour": hours, "shop": shop, "sales": range(240)}) for shop in "ab"]
+    write("shops.csv", pd.concat(shops).to_csv(index=False))
     with pytest.raises(SeqexpError) as caught:
         explain(open_project(), words)
     assert [problem.key for problem in caught.value.problems] == [key]

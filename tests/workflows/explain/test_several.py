@@ -31,14 +31,25 @@ def _shops(path: Path, *, holes: bool = False) -> list[str]:
     return [*words, "data.features=sales", "data.static=size"]
 
 
-def test_no_window_crosses_from_one_series_to_another(hold_against_runs: Hold, tmp_path: Path) -> None:
+def test_no_window_crosses_a_border_and_a_second_training_forecasts_test(
+    hold_against_runs: Hold, tmp_path: Path
+) -> None:
     differences = ["data.transform=[log,difference]", "training.stride=2", "evaluation.origins.every=3"]
-    hold_against_runs({"shops": [*_shops(tmp_path / "shops.csv"), *SHORT, DENSE.format(3), *differences]})
-
-
-def test_a_second_training_forecasts_the_test_split(hold_against_runs: Hold) -> None:
-    sine = ["data=sine", "data.source.sine.length=150", "training.refit=train+validation", "training.stride=2"]
-    hold_against_runs({"sine": [*sine, *SHORT, DENSE.format(3), "training.epochs=3", "optimizer.learning_rate=0.03"]})
+    refit = ["data=sine", "data.source.sine={length: 150, noise: 2.0}", "training.refit=train+validation"]
+    refit += ["training.epochs=6", "training.stride=2", "optimizer.learning_rate=0.1"]  # the second epoch is best
+    cases = {
+        "shops": [*_shops(tmp_path / "shops.csv"), *SHORT, DENSE.format(3), *differences],
+        # The second of six epochs is best.
+        "refit": [
+            *refit,
+            *SHORT,
+            DENSE.format(3),
+            "training.epochs=6",
+            "training.stride=2",
+            "optimizer.learning_rate=0.1",
+        ],
+    }
+    hold_against_runs(cases)
 
 
 @pytest.mark.slow
@@ -48,7 +59,7 @@ def test_so_with_holes_dates_and_other_settings(hold_against_runs: Hold, tmp_pat
     refit = ["training.refit=train+validation", "data.transform=difference"]
     np.savez(tmp_path / "my.npz", x=np.random.default_rng(0).random((90, 6, 1)), y=np.ones((90, 3, 1)))
     windows = ["data=windows", f"data.path={tmp_path / 'my.npz'}", "training.refit=train+validation"]
-    future = ["data.calendar=[dayofweek]", "topology=encoder_decoder"]
+    future = ["data.calendar=[dayofweek,holiday:DE-BY]", "topology=encoder_decoder"]
     cases = {
         "filled": [*holes, *SHORT, "data.missing=seasonal_fill", "evaluation.conformal={level: 0.7}", *refit],
         "dropped": [*holes, *SHORT, "data.missing=drop", "data.transform=seasonal_difference", "training.stride=2"],

@@ -28,10 +28,17 @@ def _with_holes(path: Path) -> list[str]:
     return [*columns, "timesteps=9", "output_length=5", "training.epochs=2"]
 
 
-def test_transformed_targets_are_taken_back(hold_against_runs: Hold) -> None:
+def test_transforms_heads_and_intervals_are_taken_back_and_scored(hold_against_runs: Hold) -> None:
     transform = "data.transform=[log,difference,seasonal_difference]"
     seasonal = [transform, "data.season=3", "training.stride=2"]  # N = 5 steps are more than a season
-    hold_against_runs({"summed": [*CO2, "topology=vector_output", DENSE.format(5, 1), *seasonal]})
+    cases = {
+        "summed": [*CO2, "topology=vector_output", DENSE.format(5, 1), *seasonal],
+        "quantiles": [*CO2, "topology=vector_output", DENSE.format(25, 5), "topology.head=quantiles"],
+        "conformal": [*CO2, "topology=vector_output", DENSE.format(5, 1), "evaluation.conformal={level: 0.8}"],
+    }
+    found = hold_against_runs(cases)
+    assert {"test/coverage", "test/interval_width", "test/pinball"} < found["quantiles"].keys()
+    assert {"val/coverage", "test/interval_width"} < found["conformal"].keys()
 
 
 @pytest.mark.slow
@@ -49,17 +56,6 @@ def test_so_are_those_with_holes_and_of_other_alignments(hold_against_runs: Hold
         "no_hole": [*CO2, "data.missing=drop", "data.transform=difference"],
     }
     hold_against_runs(cases)
-
-
-def test_heads_and_intervals_are_scored(hold_against_runs: Hold) -> None:
-    intervals = "evaluation.conformal={level: 0.8, share: 0.5}"
-    cases = {
-        "quantiles": [*CO2, "topology=vector_output", DENSE.format(25, 5), "topology.head=quantiles"],
-        "conformal": [*CO2, "topology=vector_output", DENSE.format(5, 1), intervals],
-    }
-    found = hold_against_runs(cases)
-    assert {"test/coverage", "test/interval_width", "test/pinball"} < found["quantiles"].keys()
-    assert {"val/coverage", "test/interval_width"} < found["conformal"].keys()
 
 
 @pytest.mark.slow
