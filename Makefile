@@ -51,10 +51,10 @@ ui: .venv/core ## open the MLflow UI on this folder's runs
 # ---- development
 
 test: .venv/dev ## run the tests (13 minutes on two cores)
-	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist worksteal
 
 test-all: .venv/dev ## run the tests, the slow ones too
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: .venv/core ## time the engine beside stock Keras, and beside PyTorch with TORCH=/path/to/a/python/that/has/it
 	@$(BIN)/python tests/benchmarks/engines.py $(if $(TORCH),--torch $(TORCH)) $(BENCH)
