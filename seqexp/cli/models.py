@@ -189,7 +189,7 @@ def prune(
         str, typer.Option("--older-than", help="90d, 12h or 8w: only what ended longer ago than that goes.")
     ],
     attempts: Annotated[
-        bool, typer.Option("--attempts", help="Remove whole run directories, not their models and forecasts alone.")
+        bool, typer.Option("--attempts", help="Remove whole run directories, and unused copies of data.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
     workspace: Workspace = None,
@@ -197,8 +197,10 @@ def prune(
     """Take models and forecasts out of old runs that are not among the best; spec, record and figures stay.
 
     Registered models, runs with tags of your own (tracking.tags), runs on all rows and their parents are never touched.
-    With --attempts the copies of data that no run uses any more go, too. (tracking.keep takes files out earlier: when a
-    run or a sweep is over.)
+
+    With --attempts the copies of data that no run uses any more go, too.
+
+    tracking.keep=best takes models and forecasts out earlier: when a sweep is over.
 
     [bold]Example:[/]  seqexp prune --keep best:3 --older-than 90d --dry-run
     """
