@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seqexp.store.projection import SweepProjection
+from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.publishing.publish import Publisher, workspace_tag
 from seqexp.workflows.reading.leaderboard import Block, build_leaderboard
 from seqexp.workflows.running.requests import RunOutcome
@@ -20,6 +21,19 @@ PARENT = "mlflow.parentRunId"
 def sweep_tag(plan: FrozenPlan) -> dict[str, str]:
     """Return the tag by which the table of runs is filtered: every run of the sweep has it, whoever trained it."""
     return {f"sweep.{plan['key']}": plan["name"]}
+
+
+def log_best_models(publisher: Publisher, runs: Iterable[StoredRun], select: str | None) -> None:
+    """Log the model of the best run of each block: only when a sweep is over is known which these are.
+
+    Args:
+        publisher: Where the runs are shown already.
+        runs: Those of which ``tracking.log_model`` wants it so.
+        select: The figure of validation that orders them; None for what they agree on.
+    """
+    for block in build_leaderboard(runs, select):
+        if block.best is not None:
+            publisher.add_model(block.best)
 
 
 class SweepPublisher:

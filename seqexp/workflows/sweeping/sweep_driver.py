@@ -18,7 +18,6 @@ from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.live import LiveRun
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
 from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
-from seqexp.workflows.reading.leaderboard import build_leaderboard
 from seqexp.workflows.running.checkpoints import checkpoint_place, clear_checkpoint
 from seqexp.workflows.running.compute import Computed
 from seqexp.workflows.running.kept_data import keep_data
@@ -30,7 +29,7 @@ from seqexp.workflows.sweeping.earlier import SweepOptions, find_earlier
 from seqexp.workflows.sweeping.executors import RunTask
 from seqexp.workflows.sweeping.plan import Plan
 from seqexp.workflows.sweeping.points import LeftOut, Point
-from seqexp.workflows.sweeping.publish_sweep import PARENT, SweepPublisher, sweep_tag
+from seqexp.workflows.sweeping.publish_sweep import PARENT, SweepPublisher, log_best_models, sweep_tag
 from seqexp.workflows.sweeping.thinning import Freed, behind_best, thin_out
 
 
@@ -223,11 +222,8 @@ class SweepDriver:
         note_published(self._folder, uri, show.sweep.open())
 
     def _log_best_models(self, show: _Show, numbers: list[int]) -> None:
-        """Log the model of the best run of each block, where ``tracking.log_model`` says so."""
-        wanting = [number for number in numbers if self._tracking(number).log_model in (None, "best")]
-        for block in build_leaderboard((self._stored[number] for number in wanting), self._plan.select):
-            if block.best is not None:
-                show.publisher.add_model(block.best)
+        wanting = [self._stored[number] for number in numbers if self._tracking(number).log_model in (None, "best")]
+        log_best_models(show.publisher, wanting, self._plan.select)
 
     def _send_best_forecasts(self, uri: str, show: _Show, behind: set[Path]) -> None:
         """Send the forecasts that stay, where only now is known which these are."""

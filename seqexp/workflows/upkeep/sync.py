@@ -14,7 +14,7 @@ from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
 from seqexp.workflows.running.keep import is_asked_for, keep_wanted, tracking_of
 from seqexp.workflows.running.requests import RunOutcome
-from seqexp.workflows.sweeping.publish_sweep import PARENT, FrozenPlan, SweepPublisher, sweep_tag
+from seqexp.workflows.sweeping.publish_sweep import PARENT, FrozenPlan, SweepPublisher, log_best_models, sweep_tag
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ def _sync_sweep(project: Project, folder: Path, plan: FrozenPlan, publishers: di
         outcomes.append(RunOutcome(run, was_shown, run_id))
         if not was_shown:
             yield Sent(run.record.title, publisher.uri)
-    sweep.close(outcomes, _status(plan, outcomes, len(runs)), plan["select"])
+    status = _status(plan, outcomes, len(runs))
+    if status != "KILLED":
+        wanting = [run for run, tracking in tracked if tracking.log_model in (None, "best")]
+        log_best_models(publisher, wanting, plan["select"])
+    sweep.close(outcomes, status, plan["select"])
     note_published(folder, publisher.uri, sweep.open())
     yield Sent(f"sweep {plan['name']} {plan['key']}", publisher.uri)
 

@@ -47,6 +47,9 @@ def test_what_a_closed_server_missed_is_sent_later_and_once(
     assert parent.info.status == "FINISHED"
     assert {run.data.tags["mlflow.parentRunId"] for run in of_sweep if run is not parent} == {parent.info.run_id}
     assert len(of_sweep) == 3
+    (model,) = client.search_logged_models([client.get_experiment_by_name("seqexp").experiment_id])
+    best = next(value for tag, value in parent.data.tags.items() if tag.startswith("best."))
+    assert model.source_run_id == best
     assert len(client.search_runs([client.get_experiment_by_name("single").experiment_id])) == 1
 
 
