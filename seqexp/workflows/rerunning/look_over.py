@@ -78,6 +78,9 @@ def _parts(record: RunRecord) -> dict[str, bool]:
         "data.snapshot": _is_texts(copy) and bool(_COPY.fullmatch(copy.get("file", "-"))),
         "data.features": all(_are_texts(data.get(part, [])) for part in ("features", "targets")),
         "data.fingerprint": isinstance(data.get("fingerprint", ""), str),
+        "data.season": isinstance(data.get("season", 1), int) and isinstance(data.get("frequency") or "", str),
+        "data.radius": _is_radius(data.get("radius")),
+        "fit.refit_of": isinstance(record.fit.get("refit_of", ""), str),
     }
 
 
@@ -100,6 +103,13 @@ def _is_code(code: Any) -> bool:
         and bool(_CODE.fullmatch(code["file"]))
         and isinstance(code.get("sha256"), str)
         and _are_texts(code.get("parts"))
+    )
+
+
+def _is_radius(values: Any) -> bool:
+    """Say whether intervals may be so wide: a number for each step and target, or None where there are none."""
+    return values is None or (
+        isinstance(values, list) and all(isinstance(row, list) and all(map(_is_number, row)) for row in values)
     )
 
 
