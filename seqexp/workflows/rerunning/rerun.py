@@ -59,16 +59,14 @@ def rerun(
         SeqexpError: There is no such run, or it cannot be repeated; nothing is recorded.
     """
     options = options or RerunOptions()
-    is_fetched = options.from_mlflow is not None
-    before = (
-        find_original(project, word)
-        if options.from_mlflow is None
-        else fetch_original(project, word, options.from_mlflow)
-    )
+    store = options.from_mlflow
+    before = find_original(project, word) if store is None else fetch_original(project, word, store)
     composed = respecify(project, before, overrides)
     recorded = recorded_spec(before)
     with composed.explained():
-        chosen = choose_data(before, recorded, composed.spec, options.data, copies=project.runs if is_fetched else None)
+        chosen = choose_data(
+            before, recorded, composed.spec, options.data, copies=None if store is None else project.runs
+        )
     again = Again(origin_of(before), chosen.kept)
     if recorded.what_affects_the_result() == composed.spec.what_affects_the_result():
         again = replace(again, refit_of=before.record.fit.get(REFIT_OF, ""), radius=before.record.data.get("radius"))
