@@ -139,8 +139,9 @@ class ModelRegistry:
             raise StoreError(f"the MLflow run {run_id} has no logged model.")
         tags = {RUN_KEY: run_key, ATTEMPT: str(attempt)}
         model = logged[0]
+        # Its place, not models:/ID: that MLflow looks up in the store of the working directory, whatever this one is.
         return self._client.create_model_version(
-            name, f"{PREFIX}{model.model_id}", run_id=run_id, tags=tags, model_id=model.model_id
+            name, model.artifact_location, run_id=run_id, tags=tags, model_id=model.model_id
         )
 
     def _told(self, version: Any) -> Version:

@@ -42,9 +42,15 @@ def test_a_run_is_registered_once_and_found_by_alias_and_by_number(project: Proj
             pass
 
 
-def test_a_run_that_is_not_here_comes_from_mlflow(project: Project) -> None:
+def test_a_run_that_is_not_here_comes_from_mlflow(
+    project: Project, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = _run(project)
+    elsewhere = workspace / "elsewhere"  # MLflow looks for a store in the working directory, and makes one
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
     register(project, run, "tides", alias="champion")
+    assert not list(elsewhere.iterdir())
     here = predict(run)
     shutil.rmtree(run.path)
     with run_called(project, "models:/tides@champion") as found:
