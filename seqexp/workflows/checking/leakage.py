@@ -25,6 +25,7 @@ from seqexp.evaluation.baselines import naive_forecasts
 from seqexp.evaluation.metrics import seasonal_scale
 from seqexp.evaluation.own import own_baselines
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.workflows.checking.foresight import knowing_columns
 from seqexp.workflows.running.judge import history_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -55,6 +56,8 @@ def check_leakage(spec: ExperimentSpec) -> Iterator[Verdict]:
         yield _doubled_examples(dataset)
         return
     yield _reading(spec, dataset)
+    if spec.topology.contract.alignment != "same":  # there a column may tell the label of its own step
+        yield _foresight(dataset)
     if dataset.series.several:
         yield _crossings(dataset)
     for split in ("train", "validation"):
@@ -121,6 +124,14 @@ def _crossings(dataset: Dataset) -> Verdict:
         crossing += int((parts[0] != parts[1]).sum())
     said = f"{crossing} windows lie in two" if crossing else f"{len(begins)} series"
     return Verdict("no window crosses from one series to another", not crossing, said)
+
+
+def _foresight(dataset: Dataset) -> Verdict:
+    """Look for columns that know what is to be forecast."""
+    told = [f"{name} tells the next {target} to the last digit" for name, target in knowing_columns(dataset).items()]
+    mend = ". Does it look ahead? What is truly known before belongs into data.future"
+    said = ", ".join(told) + mend if told else f"{len(dataset.series.feature_names)} column(s) read"
+    return Verdict("no column that is read knows the targets to come", not told, said)
 
 
 def _reading(spec: ExperimentSpec, dataset: Dataset) -> Verdict:
