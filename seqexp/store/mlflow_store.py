@@ -30,6 +30,7 @@ QUIET = {
 }
 _BATCH = 1000  # metrics in one call; MLflow takes no more
 _LONGEST_PARAM = 6000
+_SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
 _OLDER = "true"  # what earlier releases set it to
@@ -99,7 +100,7 @@ class MlflowStore:
             if found is not None and found.data.tags.get(READY):
                 return str(found.info.run_id)
             run_id = found.info.run_id if found is not None else run.run_id or self._create(experiment_id, run)
-            if run_id == run.run_id:
+            if run_id == run.run_id or (found is not None and "attempt" not in found.data.tags):  # shown as it trained
                 self._client.update_run(run_id, name=run.run_name)
                 self.set_tags(run_id, _all_tags(run))
             self._fill(run_id, run)
@@ -213,7 +214,11 @@ class MlflowStore:
             sent = found.data.tags.get(READY)
             if sent in (None, str(run.started)) or (sent == _OLDER and found.info.run_id != run.tags.get("rerun_of")):
                 return found
-        return None
+        # One that was shown while it trained, and whose end could not be sent: it began meanwhile.
+        words = " and ".join(f"tags.`{key}` = '{run.identity[key]}'" for key in ("run_key", "workspace"))
+        words += f" and attributes.start_time >= {run.started - _SLACK} and attributes.start_time <= {run.ended}"
+        shown = self._client.search_runs([experiment_id], filter_string=words)
+        return next((found for found in shown if "attempt" not in found.data.tags), None)
 
     def _create(self, experiment_id: str, run: Projection) -> str:
         created = self._client.create_run(experiment_id, run.started, _all_tags(run), run.run_name)

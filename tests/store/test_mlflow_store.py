@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.projection import Projection
 
 OPEN = "import sys; from pathlib import Path; from seqexp.store.mlflow_store import MlflowStore; "
 OPEN += "MlflowStore(f'sqlite:///{sys.argv[1]}/mlflow.db', Path(sys.argv[1]) / 'mlartifacts')"
@@ -56,3 +59,21 @@ def test_several_first_starts_at_once_make_one_store(tmp_path: Path) -> None:
 def test_a_server_has_no_path() -> None:
     assert local_path("http://127.0.0.1:5000") is None
     assert local_path("sqlite:////tmp/mlflow.db") == Path("/tmp/mlflow.db")
+
+
+def test_a_run_that_was_shown_while_it_trained_is_not_shown_twice(tmp_path: Path, migrated_store: Path) -> None:
+    """Its end could not be sent, and it was taken for one that was left behind."""
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
+    store = MlflowStore(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
+    tags = {"run_key": "abcd", "workspace": "w"}
+    shown = store.open_run("sales", "abcd", started=5_000, params={}, tags=tags)
+    later = store.open_run("sales", "abcd", started=20_000, params={}, tags=tags)  # which ends the first
+    run = Projection("sales", "abcd-1", {**tags, "attempt": "1"}, "KILLED", 4_990, 9_000, {}, [], {}, "")
+    assert store.publish(run) == shown
+    assert store.publish(run) == shown
+    second = replace(run, identity={**tags, "attempt": "2"}, started=19_990, ended=30_000, status="FINISHED")
+    assert store.publish(second) == later
+    assert store.publish(replace(second, identity={**tags, "attempt": "3"}, started=40_000, ended=50_000)) not in (
+        shown,
+        later,
+    )

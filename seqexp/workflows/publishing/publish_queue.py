@@ -11,6 +11,18 @@ PATIENCE = 3.0  # seconds that MLflow is waited for when work is interrupted
 Publish = Callable[[], Any]
 
 
+def _call(publish: Publish) -> None:
+    """Call it, and once more where Python stumbled over its own threads.
+
+    Two threads that parse source at once (TensorFlow traces, MLflow is imported) can end in a SystemError, "AST
+    constructor recursion depth mismatch": a fault of some releases of Python. What was sent is not sent twice.
+    """
+    try:
+        publish()
+    except SystemError:
+        publish()
+
+
 class PublishQueue:
     """Calls what it is given, one after another, in the order given.
 
@@ -38,6 +50,6 @@ class PublishQueue:
         while (call := self._calls.get()) is not None:
             if self.failure is None:
                 try:
-                    call()
+                    _call(call)
                 except Exception as error:
                     self.failure = error
