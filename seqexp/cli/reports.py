@@ -30,6 +30,7 @@ _INTERVAL = "95% of means"
 _LEAST_NEEDED = ("windows", _INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
 _LEAST_COMPARED = (_INTERVAL, "MASE", "val skill", "windows", "weights", "time", "epoch", "RMSE")
 _OF_SOME = ("test/coverage", "test/interval_width", "test/pinball", "test/accuracy", "test/exact_match")
+_LABEL, _LEAST_LABEL = 1, 36  # the column of labels, and how far it may be folded
 _SHARES = ("skill", "coverage", "accuracy", "exact_match")
 _COLUMNS = (
     "",
@@ -97,8 +98,8 @@ def print_sweep(result: SweepResult) -> None:
     if result.freed.runs:
         told = f"{result.freed.runs} run{'' if result.freed.runs == 1 else 's'}, {result.freed.size / 1e6:.2f} MB"
         console.print(f"Taken out, as tracking.keep says: models and forecasts of {told}.\n")
-    done = sum(outcome.was_done for outcome in result.outcomes)
-    ran = len(result.outcomes) - done
+    ran = sum(not outcome.was_done for outcome in result.outcomes)
+    done = sum(outcome.was_done and not outcome.has_failed for outcome in result.outcomes)
     pruned = sum(outcome.was_pruned for outcome in result.outcomes)
     words = [
         f"{ran} run{'' if ran == 1 else 's'}",
@@ -106,7 +107,7 @@ def print_sweep(result: SweepResult) -> None:
         f"{pruned} ended early" if pruned else "",
         f"{len(failed)} failed" if failed else "",
     ]
-    console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(blocks)}")
+    console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(blocks)}".rstrip())
 
 
 def print_outlook(outlook: Outlook) -> None:
@@ -175,6 +176,8 @@ def _print_signs(result: SweepResult) -> None:
 
 
 def _order(blocks: Sequence[Block]) -> str:
+    if not blocks:
+        return ""
     ranked = next((block for block in blocks if block.best), None)
     if ranked:
         return f"Ordered by validation {_kind(ranked)}."
@@ -210,8 +213,11 @@ def print_block(block: Block, *, budget: bool = False) -> None:
             [Text(row[place], style=style) for place in shown] for row, style in zip(whole.rows, styles, strict=True)
         ]
         table = make_table([whole.columns[place] for place in shown], rows, numbers=whole.numbers, whole=len(shown))
-        if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+        widest = max(len(row[_LABEL]) for row in whole.rows)
+        folded = max(widest - _LEAST_LABEL, 0)  # a long label takes several lines before a figure is left out
+        if Measurement.get(console, console.options.update(width=1000), table).maximum - folded <= console.width:
             break
+    table.columns[_LABEL].no_wrap = False
     console.print(table)
 
 
@@ -231,7 +237,8 @@ def block_table(block: Block) -> TextTable:
 def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:
     """Print that a quick run came through."""
     console = results()
-    known = ", ".join(f"{name} {number(metrics[name])}" for name in ("val/mae", "test/mae") if name in metrics)
+    names = ("val/mae", "test/mae", "val/cross_entropy", "test/cross_entropy")
+    known = ", ".join(f"{name} {number(metrics[name])}" for name in names if name in metrics)
     console.print(
         f"{title_of(spec)} trains and forecasts: one epoch on a few windows gave {known}. Nothing was recorded."
     )
@@ -246,6 +253,8 @@ def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
 def _cells(row: Row, select: str) -> tuple[str, ...]:
     names = (select, "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill", *_OF_SOME)
     values = [(share if name.endswith(_SHARES) else number)(row.metrics.get(name)) for name in names]
+    if (level := row.level) is not None:
+        values[names.index("test/coverage")] += f" of {level:g}"
     for place, name in enumerate(names):
         if name in {select, "test/mae"} and name in row.spread:
             values[place] += f" ±{row.spread[name]:.2g}"

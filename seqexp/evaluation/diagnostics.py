@@ -107,10 +107,12 @@ def _of_target(values_T: Array, bounds: Mapping[str, tuple[int, int]], name: str
     center = np.nanmedian(train_T)
     robust = 1.4826 * np.nanmedian(np.abs(train_T - center))
     if robust > 0:
-        far_T = np.abs(values_T - center) / robust
+        far_T = np.full(len(values_T), np.nan)  # what lies in no split, as other series do, is measured by none
+        for stretch in bounds.values():
+            far_T[slice(*stretch)] = np.abs(values_T[slice(*stretch)] - center) / robust
         worst = int(np.nanargmax(far_T))
         if far_T[worst] > OUTLIER:
-            where = next((split for split, (start, stop) in bounds.items() if start <= worst < stop), "no split")
+            where = next(split for split, (start, stop) in bounds.items() if start <= worst < stop)
             count = int(np.nansum(far_T > OUTLIER))
             yield (
                 "outliers",

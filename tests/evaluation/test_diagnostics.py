@@ -92,5 +92,7 @@ def _series(**changed: float) -> np.ndarray:
 )
 def test_series(values: np.ndarray, signs: set[str], says: str) -> None:
     found = diagnose_series(values, BOUNDS, ["y"])
+    others = np.full((40, 1), 1e6)  # rows of another series, which lie in none of these splits
+    assert diagnose_series(np.concatenate([values, others]), BOUNDS, ["y"]) == found
     assert set(found) == signs
     assert says in " ".join(found.values())

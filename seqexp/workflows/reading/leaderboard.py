@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
@@ -62,6 +62,14 @@ class Row:
     is_complete: bool = True
 
     @property
+    def level(self) -> float | None:
+        """Which share of the truth is to lie inside its intervals; None without any."""
+        if self.run is None or "test/coverage" not in self.metrics:
+            return None
+        conformal, levels = self.run.spec["evaluation"].get("conformal"), self.run.spec["topology"].get("quantiles")
+        return float(conformal["level"]) if conformal else round(levels[-1] - levels[0], 6) if levels else None
+
+    @property
     def budget(self) -> Budget | None:
         """What its runs cost; None for a baseline."""
         return budget_of(self.runs) if self.runs else None
@@ -76,6 +84,8 @@ class Block:
         shared: Whether the runs forecast more than this, and were scored again on what all of them forecast.
         folds: Of a backtest, where each fold lies: ``fold``, ``steps``, ``first``, ``last`` and ``windows``.
         trained_once: Whether one model was scored on all of them.
+        lead: Steps between the last input and the first that is forecast.
+        issued: From which steps forecasts are scored, where not from every one.
     """
 
     data: str
@@ -88,6 +98,8 @@ class Block:
     shared: bool = False
     folds: tuple[dict[str, Any], ...] = ()
     trained_once: bool = False
+    lead: int = 0
+    issued: str = ""
 
     @property
     def best(self) -> StoredRun | None:
@@ -102,13 +114,14 @@ class Block:
         lie = {"future": "after the input", "next": "each one step ahead", "same": "of the input itself"}[
             self.alignment
         ]
+        lie += f" and a lead of {self.lead}" if self.lead else ""
         windows = " and ".join(f"{self.windows.get(split, 0)} {shared}{split}" for split in ("validation", "test"))
         if self.folds:
             once = ", trained once" if self.trained_once else ""
             windows = f"{len(self.folds)} fold{'s' if len(self.folds) > 1 else ''}{once}; {windows}"
         several = len(self.targets) > _MOST_NAMED
         targets = f"{len(self.targets)} targets" if several else ", ".join(self.targets)
-        return f"{self.data}, {targets}: {steps} {lie} ({windows} {counted})"
+        return f"{self.data}, {targets}: {steps} {lie} ({windows} {counted}{self.issued})"
 
     def by_fold(self, row: Row) -> list[float | None]:
         """Return the test MAE of a row in each fold; None where it has not the fold."""
@@ -182,10 +195,16 @@ def make_block(members: Sequence[StoredRun], select: str) -> Block:
     rows = [*(_with_skill(row, baselines) if row.is_complete else row for row in rows), *baselines]
     rows.sort(key=order)
     first, data = whole[0], whole[0].record.data
-    block = Block(*_forecast_of(first), data["windows"], tuple(rows), select)
+    lead, issued = first.spec["data"].get("lead", 0), _issued(first.spec["evaluation"].get("origins") or {})
+    block = Block(*_forecast_of(first), data["windows"], tuple(rows), select, lead=lead, issued=issued)
     if backtest := backtest_of(first):  # all of the block have the same
         return replace(block, folds=tuple(data["folds"]), trained_once=backtest["refit"] == "never")
     return block
+
+
+def _issued(origins: Mapping[str, Any]) -> str:
+    at, every = origins.get("at"), origins.get("every", 1)
+    return (f", issued at {at}" if at else "") + (f", one every {every} steps" if every > 1 else "")
 
 
 def _select_of(members: Sequence[StoredRun], wanted: str | None) -> str:
@@ -262,7 +281,7 @@ def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
 
 def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
     """Name each run by its topology and input length, and by whatever else differs inside the block."""
-    flat = [dict(leaves(run.spec)) for run in members]
+    flat = [_with_lists(leaves(run.spec)) for run in members]
     untold += () if any(map(backtest_of, members)) else ("evaluation.mode", "evaluation.backtest.")
     keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold) and key != FOLD)
     varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
@@ -272,7 +291,7 @@ def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
     for name, values in zip(named, flat, strict=True):
         several.setdefault(name, set()).add(str({key: values.get(key) for key in told}))
     labels = [
-        " ".join([name, *(f"{key.split('.')[-1]}={values[key]}" for key in told if key in values)])
+        " ".join([name, *(f"{key.split('.')[-1]}={_told(values[key])}" for key in told if key in values)])
         if len(several[name]) > 1
         else name
         for name, values in zip(named, flat, strict=True)
@@ -281,6 +300,25 @@ def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
     return [
         label if counts[label] == 1 else f"{label} {_layers(run)}" for label, run in zip(labels, members, strict=True)
     ]
+
+
+def _with_lists(flat: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Put the items of each list of values under one key again: ``quantiles[0]`` and its like are one thing."""
+    found: dict[str, Any] = {}
+    for key, value in flat:
+        name, bracket, _ = key.partition("[")
+        if bracket and key.endswith("]"):
+            found.setdefault(name, []).append(value)
+        else:
+            found[key] = value
+    return found
+
+
+def _told(value: Any) -> str:
+    """Return a value as YAML writes it."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_told, value))}]"
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _layers(run: StoredRun) -> str:

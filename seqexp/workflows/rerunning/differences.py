@@ -135,7 +135,8 @@ def _own_code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[D
     now = {part: code["sha256"] for code in after.get(PLUGINS) or [] for part in code["parts"]}
     for code in before.get(PLUGINS) or []:
         if parts := [part for part in code["parts"] if now.get(part, code["sha256"]) != code["sha256"]]:
-            yield Difference("own_code", f"own code changed: {', '.join(parts)} in file {PurePath(code['file']).name}")
+            used = f"file {PurePath(code['file']).name}, of which the run uses {', '.join(parts)}"
+            yield Difference("own_code", f"own code changed: {used}")
 
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:

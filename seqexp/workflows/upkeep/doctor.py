@@ -117,7 +117,7 @@ def _runs(runs: Path, *, thorough: bool) -> Iterator[Finding]:
             yield Finding("damaged", str(error), is_well=False)
             continue
         if thorough and (names := damaged_files(folder)):
-            yield Finding("damaged", f"{folder}: {', '.join(names)}; run it again with --force", is_well=False)
+            yield Finding("damaged", f"{folder}: {', '.join(names)}; seqexp rerun makes it again", is_well=False)
     if thorough:
         yield from _copies(runs)
         yield Finding("checked", f"every file of {len(list(runs.glob(f'[!.]*/*/{RECORD}')))} runs against its manifest")

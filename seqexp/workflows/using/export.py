@@ -61,7 +61,7 @@ def export(
         check_has_model(run)
     if broken := damaged_files(run.path):
         message = f"the run {run.path.name} is damaged: {', '.join(broken)} differ from its manifest."
-        raise StoreError(message, key="RUN", mend="Run it again with --force.")
+        raise StoreError(message, key="RUN", mend="seqexp rerun makes it again.")
     if form == "onnx":
         for package in ("onnx", "tf2onnx", "onnxruntime"):
             require(package, key="--format onnx", extra="onnx")

@@ -84,7 +84,7 @@ def check_has_model(stored: StoredRun) -> None:
         if MODEL in taken_out(stored.path):
             raise missing_for(stored.path, MODEL)
         status = stored.record.status
-        mend = "It is damaged; run it again with --force." if status == "FINISHED" else "Choose a finished run."
+        mend = "It is damaged; seqexp rerun makes it again." if status == "FINISHED" else "Choose a finished run."
         raise StoreError(f"The run {stored.path.name} ({status}) has no {MODEL}.", mend=mend)
 
 

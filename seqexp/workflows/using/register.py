@@ -39,7 +39,7 @@ def register(project: Project, run: StoredRun, name: str, *, alias: str | None =
     check_has_model(run)
     if broken := damaged_files(run.path):
         message = f"the run {run.path.name} is damaged: {', '.join(broken)} differ from its manifest."
-        raise StoreError(message, key="RUN", mend="Run it again with --force.")
+        raise StoreError(message, key="RUN", mend="seqexp rerun makes it again.")
     publisher = Publisher(_uri_of(project, run), project.workspace)
     run_id = publisher.publish(run, with_model=True)
     publisher.add_model(run)

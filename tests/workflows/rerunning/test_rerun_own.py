@@ -44,7 +44,7 @@ def _with(code: Path, run: StoredRun, *overrides: str) -> Rerun:
 
 def test_the_verdict_names_own_code_that_changed(coded: StoredRun, write: Write) -> None:
     done = _with(write("mine.py", MINE.replace("/ by", "/ by * 2")), coded)
-    says = "drifted because own code changed: metric worst, baseline last in file mine.py: "
+    says = "drifted because own code changed: file mine.py, of which the run uses metric worst, baseline last: "
     assert done.verdict.text.startswith(says)
     assert [found.kind for found in done.verdict.differences] == ["own_code"]  # no word of another run key
     assert done.outcome.stored.record.run_key != coded.record.run_key
@@ -60,7 +60,7 @@ def test_an_edit_without_effect_is_told_beside_equal_figures(coded: StoredRun, w
 def test_of_a_part_that_is_not_asked_for_any_more_the_code_does_not_matter(coded: StoredRun, write: Write) -> None:
     done = _with(write("mine.py", MINE.replace("/ by", "/ by * 2")), coded, "evaluation.metrics=[]")
     own = [found.text for found in done.verdict.differences if found.kind == "own_code"]
-    assert own == ["own code changed: baseline last in file mine.py"]
+    assert own == ["own code changed: file mine.py, of which the run uses baseline last"]
 
 
 def test_a_part_that_is_gone_or_takes_other_arguments_is_an_error(coded: StoredRun, write: Write) -> None:
