@@ -31,6 +31,11 @@ from seqexp.workflows.project import Project, open_project
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topology.units=4"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first: at the end one process would be at it, and the others idle."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/test_pages.py"))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of the machine's own settings, and a working directory that is thrown away."""

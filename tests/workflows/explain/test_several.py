@@ -31,6 +31,7 @@ def _shops(path: Path, *, holes: bool = False) -> list[str]:
     return [*words, "data.features=sales", "data.static=size"]
 
 
+@pytest.mark.slow
 def test_no_window_crosses_a_border_and_a_second_training_forecasts_test(
     hold_against_runs: Hold, tmp_path: Path
 ) -> None:

@@ -313,6 +313,7 @@ def test_an_interrupted_rerun_is_recorded_as_killed(place: Project) -> None:
     assert _again(place).before.record.attempt == 1
 
 
+@pytest.mark.slow
 def test_a_new_process_gives_the_same_bits_and_its_exit_code_says_so(place: Project) -> None:
     key = _only(place).record.run_key
 

@@ -80,6 +80,7 @@ def test_changed_data_are_read_from_the_copy_in_workers_too(project: Project) ->
     assert {note[:29] for done in result.reruns for note in done.verdict.notes} == {"the copy of the data was read"}
 
 
+@pytest.mark.slow
 def test_the_folds_of_a_backtest_are_repeated(project: Project) -> None:
     words = [*SMALL, "name=folds", "topology=vector_output", "training.epochs=1", "tracking=none"]
     words += ["evaluation.mode=backtest", "evaluation.backtest.folds=2"]

@@ -190,6 +190,7 @@ def test_a_run_that_diverged_leaves_no_checkpoint(project: Project) -> None:
     assert _checkpoints(project) == []
 
 
+@pytest.mark.slow
 def test_the_run_of_a_killed_worker_goes_on_in_the_next(project: Project, other: Project) -> None:
     words = [*WORDS, "training.engine=keras", "training.epochs=12", "seed=0,1"]
     plan = plan_sweep(project, [*words, EVERY, "execution.workers=1"])

@@ -18,6 +18,7 @@ WORDS = ["data=table", "data.targets=y", "training.epochs=2", "topology=vector_o
 
 
 @pytest.mark.usefixtures("local_ray")
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_other_executors(project: Project, tmp_path: Path) -> None:
     stamps = pd.date_range("2024-01-01", periods=200, freq="D")
     values = [float(step % 7 + step % 5) for step in range(200)]

@@ -122,16 +122,22 @@ def test_the_archive_is_the_run_and_is_always_the_same(plain: StoredRun, tmp_pat
     assert not (unpacked.path / "mlflow.json").exists()
 
 
-CASES = [
-    ["data.features=all"],
+CASES = [  # a conversion takes seconds
     ["data.future=price", "data.calendar=dayofweek", "topology=encoder_decoder", "topology.head=quantiles"],
     ["data.transform=[log,difference]", "evaluation.conformal={level:0.5}", "data.features=[price,sales]"],
+]
+MORE_CASES = [
+    ["data.features=all"],
     ["data.transform=seasonal_difference", "topology.head=gaussian", "topology=many_to_many_padded"],
     ["topology=many_to_many", "output_length=6", "data.scaler=robust", "data.transform=difference"],
 ]
 
 
-@pytest.mark.parametrize("words", CASES, ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words",
+    [*CASES, *(pytest.param(words, marks=pytest.mark.slow) for words in MORE_CASES)],
+    ids=lambda words: words[0],
+)
 def test_onnx_takes_and_gives_source_units(words: list[str], tmp_path: Path) -> None:
     pytest.importorskip("tf2onnx")
     import onnx
