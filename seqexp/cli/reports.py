@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from seqexp.workflows.sweeping.sweep import SweepResult
 
 _INTERVAL = "95% of means"
-_LEAST_NEEDED = ("windows", _INTERVAL, "weights", "time", "epoch", "MASE", "val skill", "RMSE")
-_LEAST_COMPARED = (_INTERVAL, "MASE", "val skill", "windows", "weights", "time", "epoch", "RMSE")
+_LEAST_NEEDED = ("windows", "weights", "MASE", "time", "val skill", _INTERVAL, "epoch", "RMSE")
+_LEAST_COMPARED = ("MASE", "val skill", _INTERVAL, "windows", "weights", "time", "epoch", "RMSE")
 _OF_SOME = ("test/coverage", "test/interval_width", "test/pinball", "test/accuracy", "test/exact_match")
 _LABEL, _LEAST_LABEL = 1, 36  # the column of labels, and how far it may be folded
 _SHARES = ("skill", "coverage", "accuracy", "exact_match")
