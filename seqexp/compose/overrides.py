@@ -108,7 +108,8 @@ def read_axis(key: str, raw: str, groups: ConfigGroups, where: str) -> Axis:
     if not values:
         raise ConfigError([Problem("this names no value at all.", key, where=where)])
     scalars = not any(isinstance(value, (list, dict)) for value in values)
-    is_list = override.is_choice_sweep() and scalars and wants_list(key) and "choice(" not in raw
+    held_as = "data.features" if key == "data.past" else key  # the long form of it
+    is_list = override.is_choice_sweep() and scalars and wants_list(held_as) and "choice(" not in raw
     return [values] if is_list else values
 
 

@@ -42,6 +42,7 @@ def test_what_is_known_ahead_is_read_with_the_past_and_at_the_targets(compose: C
         (["data.features=[o]", "data.future=[price]"], 2),
         (["data.features=[price,o]", "data.future=[price]"], 2),
         (["data.past=[o,price]"], 2),
+        (["data.past=o,price"], 2),
         (["data.calendar=[hour,weekend]"], 4),
     ],
 )
