@@ -6,7 +6,6 @@ in one word (``'topology=conv_gru timesteps=28'``), or anything that is recorded
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from seqexp.store.run_dir import StoredRun, list_runs
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.reading.compare import Comparison, compare_found, runs_meant, told_keys
+from seqexp.workflows.reading.labels import with_lists
 from seqexp.workflows.reading.leaderboard import Row, build_leaderboard, latest_runs
 from seqexp.workflows.reading.where import as_written
 from seqexp.workflows.sweeping.plan import Plan, compose_sweep
@@ -29,7 +29,6 @@ from seqexp.workflows.sweeping.points import Point, PointMaker
 
 NOT_RUN = "not run yet"
 _DATA, _ABSENT = "(data)", "-"
-_ITEM = re.compile(r"(.+)\[\d+\]")
 _MOST_VALUES = 8
 _BY_TOPOLOGY = ("topology.layers", "topology.contract")  # what its name says already, where topologies differ
 _FIGURES = ("val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
@@ -236,13 +235,8 @@ def _spec_of(point: Point) -> dict[str, Any]:
 
 def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a spec by dotted key; a list of plain values is one."""
-    told: dict[str, Any] = {}
-    for key, value in told_keys(spec).items():
-        if item := _ITEM.fullmatch(key):
-            told[item[1]] = f"{told[item[1]][:-1]}, {value}]" if item[1] in told else f"[{value}]"
-        else:
-            told[key] = value
-    return told
+    told = with_lists(told_keys(spec).items())
+    return {key: f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value for key, value in told.items()}
 
 
 def _tried(project: Project, plan: Plan, done: Mapping[str, StoredRun]) -> list[StoredRun]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
@@ -10,25 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.compose.tree import leaves
-from seqexp.spec.settings import DEFAULT_SELECT, FOLD
+from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.reading.budget import Budget, budget_of
+from seqexp.workflows.reading.labels import UNTOLD, labels_of
 from seqexp.workflows.reading.pooling import Pooled, backtest_of, experiment_of, pool, sets_of_folds
 
 _RESAMPLED = 2000  # times
 _MOST_NAMED = 7  # targets in a title
-_UNTOLD = (
-    "tracking",
-    "execution",
-    "evaluation.select",
-    "topology.contract",
-    "topology.layers",
-    "data.n_",
-    "timesteps",
-    "output_length",
-    "name",
-)
 
 
 @dataclass(frozen=True)
@@ -177,8 +165,8 @@ def make_block(members: Sequence[StoredRun], select: str) -> Block:
     """Put runs that may be compared into one block, ordered by a figure of validation; those that lack it unranked."""
     alike = _but_for_seed_and_fold(members)
     pooled = [pool(runs) for runs in alike]
-    untold = (*_UNTOLD, "seed") if any(len(found.runs) > 1 for found in pooled) else _UNTOLD
-    labels = _labels([runs[0] for runs in alike], untold)
+    untold = (*UNTOLD, "seed") if any(len(found.runs) > 1 for found in pooled) else UNTOLD
+    labels = labels_of([runs[0] for runs in alike], untold)
     ranked = all(select in run.record.metrics for found in pooled for run in found.runs)
 
     def order(row: Row) -> tuple[bool, float, bool, str]:
@@ -277,51 +265,3 @@ def _baseline_rows(members: Sequence[StoredRun]) -> list[Row]:
             label = baseline.replace("_", " ") + told.get(baseline, "")
             found.setdefault(label, {})[f"{prefix or 'test/'}{metric}"] = value
     return [Row(label, metrics) for label, metrics in found.items()]
-
-
-def _labels(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
-    """Name each run by its topology and input length, and by whatever else differs inside the block."""
-    flat = [_with_lists(leaves(run.spec)) for run in members]
-    untold += () if any(map(backtest_of, members)) else ("evaluation.mode", "evaluation.backtest.")
-    keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold) and key != FOLD)
-    varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
-    told = [key for key in varied if not key.startswith("topology.name") and any(key in values for values in flat)]
-    named = [f"{values['topology.name']} {values['timesteps']}->{values['output_length']}" for values in flat]
-    several: dict[str, set[str]] = {}
-    for name, values in zip(named, flat, strict=True):
-        several.setdefault(name, set()).add(str({key: values.get(key) for key in told}))
-    labels = [
-        " ".join([name, *(f"{key.split('.')[-1]}={_told(values[key])}" for key in told if key in values)])
-        if len(several[name]) > 1
-        else name
-        for name, values in zip(named, flat, strict=True)
-    ]
-    counts = Counter(labels)
-    return [
-        label if counts[label] == 1 else f"{label} {_layers(run)}" for label, run in zip(labels, members, strict=True)
-    ]
-
-
-def _with_lists(flat: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Put the items of each list of values under one key again: ``quantiles[0]`` and its like are one thing."""
-    found: dict[str, Any] = {}
-    for key, value in flat:
-        name, bracket, _ = key.partition("[")
-        if bracket and key.endswith("]"):
-            found.setdefault(name, []).append(value)
-        else:
-            found[key] = value
-    return found
-
-
-def _told(value: Any) -> str:
-    """Return a value as YAML writes it."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_told, value))}]"
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
-
-
-def _layers(run: StoredRun) -> str:
-    """Name the layers of a topology, each kind once: what sets runs apart that are alike in all else."""
-    layers = run.spec["topology"]["layers"]  # one without arguments is its name alone
-    return "-".join(dict.fromkeys(layer if isinstance(layer, str) else next(iter(layer)) for layer in layers))
