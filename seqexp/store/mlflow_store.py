@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of a server it prints two lines at the end of every run
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_BATCH = 1000  # metrics in one call; MLflow takes no more
+_BATCH = {"params": 100, "metrics": 1000, "tags": 100}  # in one call; MLflow takes no more,
+_LARGEST_BATCH = 1000  # nor more of all of them
 _LONGEST_PARAM = 6000
 _SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
@@ -72,13 +74,13 @@ class MlflowStore:
             same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("run_key", "workspace"))
             self._end_left_behind(experiment_id, same, started)
             made = self._client.create_run(experiment_id, started, tags, run_name)
-            self._log_params(made.info.run_id, params)
+            self._log(made.info.run_id, params)
             return str(made.info.run_id)
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Add metrics to a run."""
         with self._explained():
-            self._log_points(run_id, points)
+            self._log(run_id, {}, points)
 
     def end_left_behind(self, parent: str, ended: int) -> None:
         """Say that the runs which a killed process trained under a sweep were killed with it."""
@@ -99,16 +101,19 @@ class MlflowStore:
             found = self._find_sent(experiment_id, run)
             if found is not None and found.data.tags.get(READY):
                 return str(found.info.run_id)
-            run_id = found.info.run_id if found is not None else run.run_id or self._create(experiment_id, run)
-            if run_id == run.run_id or (found is not None and "attempt" not in found.data.tags):  # shown as it trained
+            sent = found or self._begin(experiment_id, run)
+            run_id = str(sent.info.run_id)
+            tags = {READY: str(run.started)}
+            if "attempt" not in sent.data.tags:  # shown as it trained
                 self._client.update_run(run_id, name=run.run_name)
-                self.set_tags(run_id, _all_tags(run))
-            self._fill(run_id, run)
+                tags = {**_all_tags(run), **tags}
+            self._send_files(sent.info.artifact_uri, run.files)
             if run.model is not None and not self._has_model(experiment_id, run_id):
                 self._log_model(experiment_id, run_id, run.model)
+            # Each call costs a local store some 5 ms, and this one the more the more there is: all else comes after it.
             self._client.set_terminated(run_id, run.status, end_time=run.ended)
-            self._client.set_tag(run_id, READY, str(run.started))
-            return str(run_id)
+            self._log(run_id, run.params, run.points, tags)
+            return run_id
 
     def open_sweep(self, sweep: SweepProjection) -> str:
         """Show a sweep as running, or as running again, and return its MLflow run id."""
@@ -120,7 +125,7 @@ class MlflowStore:
                 return str(found.info.run_id)
             tags = {**sweep.tags, **sweep.identity, "mlflow.note.content": sweep.note}
             made = self._client.create_run(experiment_id, sweep.started, tags, sweep.run_name)
-            self._log_params(made.info.run_id, sweep.params)
+            self._log(made.info.run_id, sweep.params)
             return str(made.info.run_id)
 
     def close_sweep(
@@ -145,8 +150,6 @@ class MlflowStore:
             texts: Artifact -> content.
             table: The leaderboard, column by column.
         """
-        from mlflow.entities import Metric, RunTag
-
         with self._explained():
             for name, text in texts.items():
                 self._client.log_text(run_id, text, name)
@@ -154,16 +157,13 @@ class MlflowStore:
                 self._client.log_dict(run_id, {"columns": list(table), "data": _rows(table)}, "leaderboard.json")
                 artifact = [{"path": "leaderboard.json", "type": "table"}]
                 self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(artifact))
-            points = [Metric(name, value, ended, 0) for name, value in metrics.items()]
-            self._client.log_batch(run_id, metrics=points, tags=[RunTag(*item) for item in tags.items()])
+            self._log(run_id, {}, [Point(name, value, 0, ended) for name, value in metrics.items()], tags)
             self._client.set_terminated(run_id, status, end_time=ended)
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
         """Add tags to a run that is shown already."""
-        from mlflow.entities import RunTag
-
         with self._explained():
-            self._client.log_batch(run_id, tags=[RunTag(*item) for item in tags.items()])
+            self._log(run_id, {}, tags=tags)
 
     def add_model(self, experiment: str, run_id: str, model: LoggedModel) -> None:
         """Log a model to a run that was published without one."""
@@ -209,40 +209,42 @@ class MlflowStore:
 
         Not another run that had its identity before: whose directory was lost, so that the attempt was counted anew.
         """
-        words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in run.identity.items())
-        for found in self._client.search_runs([experiment_id], filter_string=words):
-            sent = found.data.tags.get(READY)
-            if sent in (None, str(run.started)) or (sent == _OLDER and found.info.run_id != run.tags.get("rerun_of")):
-                return found
-        # One that was shown while it trained, and whose end could not be sent: it began meanwhile.
         words = " and ".join(f"tags.`{key}` = '{run.identity[key]}'" for key in ("run_key", "workspace"))
-        words += f" and attributes.start_time >= {run.started - _SLACK} and attributes.start_time <= {run.ended}"
-        shown = self._client.search_runs([experiment_id], filter_string=words)
-        return next((found for found in shown if "attempt" not in found.data.tags), None)
+        attempts = list(self._client.search_runs([experiment_id], filter_string=words))
+        for found in attempts:
+            if found.data.tags.get("attempt") == run.identity["attempt"]:
+                sent = found.data.tags.get(READY)
+                if sent in (None, str(run.started)) or (
+                    sent == _OLDER and found.info.run_id != run.tags.get("rerun_of")
+                ):
+                    return found
+        # One that was shown while it trained, and whose end could not be sent: it began meanwhile.
+        shown = (found for found in attempts if "attempt" not in found.data.tags)
+        return next((one for one in shown if run.started - _SLACK <= one.info.start_time <= run.ended), None)
 
-    def _create(self, experiment_id: str, run: Projection) -> str:
-        created = self._client.create_run(experiment_id, run.started, _all_tags(run), run.run_name)
-        return str(created.info.run_id)
+    def _begin(self, experiment_id: str, run: Projection) -> Any:
+        if run.run_id:
+            return self._client.get_run(run.run_id)
+        return self._client.create_run(experiment_id, run.started, _all_tags(run), run.run_name)
 
-    def _fill(self, run_id: str, run: Projection) -> None:
-        self._log_params(run_id, run.params)
-        self._log_points(run_id, run.points)
-        for path, folder in run.files.items():
-            self._client.log_artifact(run_id, str(path), folder or None)
+    def _send_files(self, artifact_uri: str, files: dict[Path, str]) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    def _log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        from mlflow.entities import Metric
+        artifacts = get_artifact_repository(artifact_uri, tracking_uri=self.uri)  # the client asks for the run first
+        for path, folder in files.items():
+            artifacts.log_artifact(str(path), folder or None)
 
-        metrics = [Metric(point.name, point.value, point.time, point.step) for point in points]
-        for first in range(0, len(metrics), _BATCH):
-            self._client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+    def _log(
+        self, run_id: str, params: dict[str, str], points: Sequence[Point] = (), tags: dict[str, str] | None = None
+    ) -> None:
+        """Log all of it in as few calls as MLflow allows; the tags are there when everything else is."""
+        from mlflow.entities import Metric, Param, RunTag
 
-    def _log_params(self, run_id: str, values: dict[str, str]) -> None:
-        from mlflow.entities import Param
-
-        params = [Param(key, value[:_LONGEST_PARAM]) for key, value in values.items()]
-        for first in range(0, len(params), 100):
-            self._client.log_batch(run_id, params=params[first : first + 100])
+        items = [("params", Param(key, value[:_LONGEST_PARAM])) for key, value in params.items()]
+        items += [("metrics", Metric(point.name, point.value, point.time, point.step)) for point in points]
+        items += [("tags", RunTag(*tag)) for tag in (tags or {}).items()]
+        for batch in _batches(items):
+            self._client.log_batch(run_id, **batch)
 
     def _has_model(self, experiment_id: str, run_id: str) -> bool:
         words = f"source_run_id = '{run_id}'"
@@ -273,6 +275,18 @@ class MlflowStore:
 
 def _all_tags(run: Projection) -> dict[str, str]:
     return {**run.tags, **run.identity, "mlflow.note.content": run.note}
+
+
+def _batches(items: Iterable[tuple[str, Any]]) -> Iterator[dict[str, list[Any]]]:
+    """Share out params, metrics and tags, in their order, to batches of which each is small enough."""
+    batch: dict[str, list[Any]] = {}
+    for kind, item in items:
+        if len(batch.get(kind, ())) == _BATCH[kind] or sum(map(len, batch.values())) == _LARGEST_BATCH:
+            yield batch
+            batch = {}
+        batch.setdefault(kind, []).append(item)
+    if batch:
+        yield batch
 
 
 def _rows(table: dict[str, list[Any]]) -> list[list[Any]]:
