@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
+from seqexp.assets import user_cache
 from seqexp.errors import StoreError
 
 _LOCAL = "sqlite:///"
@@ -34,14 +38,48 @@ def may_hold(uri: str, run_id: str) -> bool:
 
 
 def make_store(path: Path) -> None:
-    """Set up a local store under another name and rename it: one that is cut off half-way could never be opened."""
-    from mlflow.tracking import MlflowClient
+    """Set up a local store under another name and rename it: one that is cut off half-way could never be opened.
 
+    MLflow takes a second to set one up. What it made is kept in the user's cache, and the next one is copied.
+    """
     unfinished = path.with_name(f".{path.name}.new")
     for left in path.parent.glob(f"{unfinished.name}*"):  # with SQLite's journal beside it
         left.unlink()
-    MlflowClient(tracking_uri=f"{_LOCAL}{unfinished}").search_experiments(max_results=1)
+    kept = user_cache() / "mlflow" / f"{version('mlflow')}.db"
+    if _is_whole(kept):
+        shutil.copyfile(kept, unfinished)
+    else:
+        _set_up(unfinished)
+        with suppress(OSError):  # a cache that cannot be written costs the second
+            _keep(unfinished, kept)
     unfinished.rename(path)
+
+
+def _set_up(path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    MlflowClient(tracking_uri=f"{_LOCAL}{path}").search_experiments(max_results=1)
+    # The default experiment names this working directory; a store without one is given its own when it is opened.
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM experiments")
+
+
+def _keep(store: Path, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = kept.with_name(f".{kept.name}.{os.getpid()}")
+    shutil.copyfile(store, unfinished)
+    unfinished.rename(kept)
+
+
+def _is_whole(store: Path) -> bool:
+    """Say whether a kept store can be used: without a fault that SQLite finds, set up to the end, and never used."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True)) as database:
+            is_sound = database.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            is_set_up = database.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+            return is_sound and is_set_up and database.execute("SELECT 1 FROM experiments").fetchone() is None
+    except sqlite3.Error:
+        return False
 
 
 @contextmanager

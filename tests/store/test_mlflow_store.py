@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import seqexp.store.local_store
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.projection import Projection
+from seqexp.store.projection import Point, Projection
 
 OPEN = "import sys; from pathlib import Path; from seqexp.store.mlflow_store import MlflowStore; "
 OPEN += "MlflowStore(f'sqlite:///{sys.argv[1]}/mlflow.db', Path(sys.argv[1]) / 'mlartifacts')"
 
 
 def _open(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", OPEN, str(folder)], stderr=subprocess.PIPE)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}  # which has no store to copy
+    return subprocess.Popen([sys.executable, "-c", OPEN, str(folder)], stderr=subprocess.PIPE, env=environment)
 
 
 def test_a_damaged_file_is_explained(tmp_path: Path) -> None:
@@ -77,3 +83,75 @@ def test_a_run_that_was_shown_while_it_trained_is_not_shown_twice(tmp_path: Path
         shown,
         later,
     )
+
+
+def test_what_is_sent_is_shared_out_to_as_few_calls_as_mlflow_takes(tmp_path: Path, migrated_store: Path) -> None:
+    """A call costs a local store 5 ms; a larger one than MLflow takes is refused whole."""
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
+    store = MlflowStore(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
+    calls = []
+    log_batch = store._client.log_batch
+    store._client.log_batch = lambda run_id, **batch: calls.append(batch) or log_batch(run_id, **batch)
+    identity = {"run_key": "abcd", "workspace": "w", "attempt": "1"}
+    params = {f"p{number}": "x" for number in range(130)}
+    points = [Point("loss", float(number), number, 5_000) for number in range(1950)]
+    run = Projection("sales", "abcd-1", identity, "FINISHED", 5_000, 9_000, params, points, {}, "")
+    shown = store._client.get_run(store.publish(run))
+    assert [{kind: len(items) for kind, items in batch.items()} for batch in calls] == [
+        {"params": 100},
+        {"params": 30, "metrics": 970},
+        {"metrics": 980, "tags": 1},
+    ]
+    assert shown.data.params == params
+    assert len(store._client.get_metric_history(shown.info.run_id, "loss")) == 1950
+    assert (shown.info.status, shown.info.end_time) == ("FINISHED", 9_000)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a new store is kept for the next workspace."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "seqexp" / "mlflow" / f"{version('mlflow')}.db"
+
+
+def _new_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowStore:
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return MlflowStore(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+
+
+def test_a_second_store_is_a_copy_that_knows_nothing_of_the_first(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow sets one up in a second, a copy takes none; its default experiment has a place below its own folder."""
+    first = _new_store(tmp_path / "first", monkeypatch)
+    first.experiment_id("sales")
+    made = kept.read_bytes()
+    monkeypatch.setattr(seqexp.store.local_store, "_set_up", lambda path: pytest.fail("set up anew"))
+    second = _new_store(tmp_path / "second", monkeypatch)
+    (only,) = second._client.search_experiments()
+    assert (only.name, only.artifact_location) == ("Default", str(tmp_path / "second" / "mlruns" / "0"))
+    assert second.experiment_id("stock") == "1"
+    assert kept.read_bytes() == made
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "used"])
+def test_a_kept_store_that_is_damaged_is_made_anew(
+    damage: str, tmp_path: Path, kept: Path, migrated_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every new workspace would be given the fault."""
+    kept.parent.mkdir(parents=True)
+    whole = migrated_store.read_bytes()
+    kept.write_bytes({"cut": whole[: len(whole) // 2], "text": b"nothing", "used": whole}[damage])
+    store = _new_store(tmp_path / "first", monkeypatch)
+    assert store.experiment_id("sales") == "1"
+    with closing(sqlite3.connect(kept)) as database:
+        assert database.execute("SELECT count(*) FROM experiments").fetchone() == (0,)
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is set up all the same."""
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert _new_store(tmp_path / "first", monkeypatch).experiment_id("sales") == "1"
