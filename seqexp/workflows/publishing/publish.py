@@ -35,7 +35,7 @@ from seqexp.store.run_dir import (
 )
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.summary import metric_name, summary_tags
+from seqexp.workflows.publishing.summary import is_beside, metric_name, summary_tags
 from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
@@ -227,7 +227,8 @@ def _epoch_points(rows: Iterable[Mapping[str, float]]) -> Iterator[Point]:
 def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
     yield from _epoch_points(row for row in run.history if row["epoch"] > shown_epochs)
     ended = _ms(run.record.ended)
-    for name, value in {**run.record.metrics, **run.record.baselines}.items():
+    beside = {name: value for name, value in run.record.baselines.items() if is_beside(name)}
+    for name, value in {**run.record.metrics, **beside}.items():
         yield Point(metric_name(name), value, 0, ended)
     for name, values in run.steps.items():
         if not name.endswith(("/mae", "/accuracy")) or name.startswith("val/step/baseline"):

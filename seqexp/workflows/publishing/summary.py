@@ -23,6 +23,7 @@ _NOT_SHOWN = ("tracking", "execution")
 _DATA = ("fingerprint", "task", "targets", "windows", "bounds", "season", "folds")
 _FIT = ("best_epoch", "epochs", "weights", "refit_of")
 _SECONDS = "seconds/"
+_OTHER_MEASURES = ("mse", "mape", "smape", "wape", "rmsse", "r2")
 
 
 def metric_name(name: str) -> str:
@@ -32,6 +33,18 @@ def metric_name(name: str) -> str:
     'test/target/Größe _cm_/mae'
     """
     return _ODD.sub("_", name)
+
+
+def is_beside(name: str) -> bool:
+    """Whether a baseline's figure stands among the metrics in MLflow: its MAE, RMSE, MASE and their like.
+
+    A run has some ten baselines on two splits, and each measure of each would be a chart on its page. The others are in
+    the summary, for tables that rank by them.
+
+    >>> is_beside("baseline/drift/mae"), is_beside("val/baseline/drift/mape")
+    (True, False)
+    """
+    return name.rpartition("/")[2] not in _OTHER_MEASURES
 
 
 def summary_tags(run: StoredRun) -> dict[str, str]:
@@ -45,6 +58,7 @@ def summary_tags(run: StoredRun) -> dict[str, str]:
         "ended": record.ended,
         "spec": {key: value for key, value in run.spec.items() if key not in _NOT_SHOWN},
         "metrics": list(record.metrics),
+        "baselines": {metric_name(name): value for name, value in record.baselines.items() if not is_beside(name)},
         "fit": {key: record.fit[key] for key in _FIT if key in record.fit},
         "data": {key: record.data[key] for key in _DATA if key in record.data},
         "environment": {key: record.environment[key] for key in ("versions", "git") if key in record.environment},
@@ -77,7 +91,8 @@ def run_of_summary(shown: ShownRun) -> StoredRun:
             name=shown.experiment,
             run_key=shown.tags["run_key"],
             metrics={recorded: shown.metrics[name] for name, recorded in names.items() if name in shown.metrics},
-            baselines={name: value for name, value in shown.metrics.items() if _is_baseline(name)},
+            baselines={name: value for name, value in shown.metrics.items() if _is_baseline(name)}
+            | values.pop("baselines", {}),
             timings=timings,
             **{
                 **values,
