@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from seqexp.store.environment import FLAGS
 from seqexp.training import compile_cache
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
+from seqexp.training.start import _settings
 
 # Trains nothing: compiles the program of a small model, after having built as many others as it is told to.
 SCRIPT = """
@@ -100,7 +102,9 @@ def test_another_process_finds_the_program_whatever_it_built_before(tmp_path: Pa
 
 def test_the_environment_stays_as_it_was(tmp_path: Path) -> None:
     """A process that is started later has settings of its own: another folder, other threads."""
-    script = f"import os; before = dict(os.environ)\n{SCRIPT}\nprint(os.environ == before)"
+    names = [*_settings(1), *FLAGS]  # TensorFlow sets others itself
+    settings = f"{{name: os.environ.get(name) for name in {names}}}"
+    script = f"import os; before = {settings}\n{SCRIPT}\nprint({settings} == before)"
     environment = {**os.environ, VARIABLE: str(tmp_path)}
     words = [sys.executable, "-c", script, "0"]
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
