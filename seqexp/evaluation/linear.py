@@ -11,9 +11,11 @@ Axis letters: T steps, L steps that are read, K targets, W windows, N output ste
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from seqexp.evaluation.history import History
 
@@ -40,12 +42,23 @@ def forecast_linearly(history: History, first_W: Array) -> Array | None:
         return None
     origins_W = origins_WM[origins_WM + 1 - history.begin_of(origins_WM) >= length]
     ahead_N = 1 + history.lead + np.arange(ahead)
-    weights = _fit(history, origins_W, length, ahead_N)
-    if weights is None:
-        return None
-    forecasts = [_apply(history.filled_TK, origin_W, length, *weights) for origin_W in wanted.T]
+    with _one_thread():
+        weights = _fit(history, origins_W, length, ahead_N)
+        if weights is None:
+            return None
+        forecasts = [_apply(history.filled_TK, origin_W, length, *weights) for origin_W in wanted.T]
     forecast_WNK = np.concatenate(forecasts, axis=1)
     return None if np.isnan(forecast_WNK).any() else forecast_WNK
+
+
+def _one_thread() -> Any:
+    """Return a context in which BLAS and LAPACK use one thread: with more, the last bits depend on how many."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _fit(history: History, origins_W: Array, length: int, ahead_N: Array) -> tuple[Array, Array] | None:

@@ -42,8 +42,12 @@ _PLACE_OF_CACHE = re.compile(r"\s*--tf_xla_persistent_cache_directory=\S*")  # w
 PACKAGE = Path(__file__).parents[1]  # the folder of seqexp's own code
 
 
+@cache
 def package_versions() -> dict[str, str]:
-    """Return the installed version of every package that seqexp builds on, without importing any."""
+    """Return the installed version of every package that seqexp builds on, without importing any.
+
+    They are looked up once in a process: what was imported does not change with what is installed.
+    """
     return {"python": platform.python_version(), **{name: version for name, _, version in _installed(PACKAGES)}}
 
 

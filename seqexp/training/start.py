@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from seqexp.own_process import without_what_is_not_used
 from seqexp.training.compile_cache import prepare_cache
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"
@@ -22,8 +23,10 @@ def start_tensorflow(threads: int | None = None) -> None:
         threads: Cores it may use, None for all. It counts for the whole process and only at the first start; it changes
             how long a run takes and nothing else.
     """
+    if "ready" in _started:
+        return
     is_first = "tensorflow" not in sys.modules
-    with _environment(_settings(threads)), _quiet_stderr():
+    with _environment(_settings(threads)), _quiet_stderr(), without_what_is_not_used():
         if is_first:
             _started["threads"] = _threads_asked_for()
         import keras
@@ -34,6 +37,7 @@ def start_tensorflow(threads: int | None = None) -> None:
     if is_first:
         # Keras collects garbage before every model: it need not look at all that was imported (0.2 s) each time.
         gc.freeze()
+    _started["ready"] = True
 
 
 def threads_in_use() -> int | None:
@@ -50,7 +54,8 @@ def _threads_asked_for() -> int:
 
 def import_keras() -> None:
     """Import Keras for code that needs its classes; :func:`start_tensorflow` still sets threads and cache."""
-    with _environment({"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}), _quiet_stderr():
+    settings = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with _environment(settings), _quiet_stderr(), without_what_is_not_used():
         import keras  # noqa: F401
 
 

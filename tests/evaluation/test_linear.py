@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
+from threadpoolctl import ThreadpoolController
 
 from seqexp.evaluation.history import History
 from seqexp.evaluation.linear import _fit, forecast_linearly
@@ -89,3 +90,16 @@ def test_over_a_lead_it_maps_to_the_steps_behind_it() -> None:
     assert one is not None
     assert other is not None
     np.testing.assert_allclose(one[:, 2:], other, rtol=0.05)  # the strength is chosen for all steps of each together
+
+
+def test_the_last_bits_do_not_depend_on_how_many_threads_there_are() -> None:
+    """A run is repeated by a worker, or on a machine with more cores, and gives the same numbers."""
+    values_TK = np.random.default_rng(0).normal(size=(1200, 1)).cumsum(axis=0)
+    history = History(values_TK, 168, 24, "future", 7, None, train_W=np.arange(168, 1000))
+    found = []
+    for threads in (1, 2):
+        with ThreadpoolController().limit(limits=threads, user_api="blas"):
+            forecast_WNK = forecast_linearly(history, np.arange(1000, 1100))
+            assert forecast_WNK is not None
+            found.append(forecast_WNK.tobytes())
+    assert found[0] == found[1]

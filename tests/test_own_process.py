@@ -1,0 +1,35 @@
+"""A process of seqexp's own starts without what it does not use; somebody else's is left as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+START = """
+import os, sys
+{settle}
+from seqexp.training.start import start_tensorflow
+start_tensorflow(1)
+import numpy, threadpoolctl
+blas = [found["num_threads"] for found in threadpoolctl.threadpool_info() if "numpy" in found["filepath"]]
+print("sklearn" in sys.modules, os.environ.get("OPENBLAS_NUM_THREADS"), blas == [1])
+from sklearn.linear_model import Ridge
+"""
+
+
+def _started(settle: str) -> list[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    words = [sys.executable, "-c", START.format(settle=settle)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.split()
+
+
+def test_scikit_learn_is_not_imported_and_blas_keeps_to_one_core() -> None:
+    """Afterwards scikit-learn is there for whoever asks for it."""
+    assert _started("from seqexp.own_process import settle; settle()") == ["False", "1", "True"]
+
+
+def test_who_uses_seqexp_as_a_library_finds_everything_as_ever() -> None:
+    """Keras has wrappers for scikit-learn, which would be broken for the rest of the process."""
+    assert _started("")[:2] == ["True", "None"]
