@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
+from seqexp.cli.options import A_RUN, ConfigDir, Json, Plugins, Workspace
 from seqexp.cli.signals import Stopped
 from seqexp.cli.words import FROM_MLFLOW, without_option
 from seqexp.errors import ConfigError
@@ -40,7 +40,7 @@ def rerun(
     run: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(
-            help="A run key or the beginning of one, an MLflow run id, or a run directory.",
+            help=f"{A_RUN} Or an MLflow run id.",
             metavar="RUN",
             show_default=False,
         ),

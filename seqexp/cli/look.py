@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Overrides, Plugins, Workspace
+from seqexp.cli.options import A_RUN, ConfigDir, Overrides, Plugins, Workspace
 
 if TYPE_CHECKING:
     from seqexp.compose.composer import Composed
@@ -142,7 +142,7 @@ def explain(
     words: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Choices and values, as for a run; or one recorded run: its key, the beginning of it, its directory.",
+            help=f"Choices and values, as for a run. Or one recorded run. {A_RUN}",
             metavar="[KEY=VALUE]... | RUN",
             show_default=False,
         ),

@@ -8,9 +8,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import Json, Plugins, Workspace
+from seqexp.cli.options import A_RUN, Json, Plugins, Workspace
 
-Run = Annotated[str, typer.Argument(help="A run directory, a run key or the beginning of one.", metavar="RUN")]
+Run = Annotated[str, typer.Argument(help=A_RUN, metavar="RUN")]
 
 
 class Rows(StrEnum):
@@ -30,8 +30,7 @@ def predict(
     run: Annotated[
         str,
         typer.Argument(
-            help="A run directory, a run key or the beginning of one; or a registered model: models:/NAME@ALIAS or "
-            "models:/NAME/VERSION.",
+            help=f"{A_RUN} Or a registered model: models:/NAME@ALIAS or models:/NAME/VERSION.",
             metavar="RUN",
         ),
     ],
@@ -141,12 +140,12 @@ def export(
     seqexp export 1087496929e3 --format archive
     """
     from seqexp.cli.screen import progress
-    from seqexp.store.run_dir import find_run
+    from seqexp.store.run_dir import MODEL, find_run
     from seqexp.workflows.project import open_project
     from seqexp.workflows.using.export import export as give_away
 
     project = open_project(workspace, plugins=plugin)
-    place = give_away(find_run(run, project.runs), form, target, force=force, load_code=project.load_code)
+    place = give_away(find_run(run, project.runs, having=MODEL), form, target, force=force, load_code=project.load_code)
     print(place)
     progress().print(f"Written as {form}.")
 
@@ -168,12 +167,12 @@ def register(
     from dataclasses import asdict
 
     from seqexp.cli.screen import print_json, results
-    from seqexp.store.run_dir import find_run
+    from seqexp.store.run_dir import MODEL, find_run
     from seqexp.workflows.project import open_project
     from seqexp.workflows.using.register import register as give_name
 
     project = open_project(workspace)
-    version = give_name(project, find_run(run, project.runs), name, alias=alias)
+    version = give_name(project, find_run(run, project.runs, having=MODEL), name, alias=alias)
     if json:
         print_json({"status": "REGISTERED", **asdict(version)})
         return

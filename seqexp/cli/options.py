@@ -42,4 +42,9 @@ Plugins = Annotated[
         show_default=False,
     ),
 ]
+#: What RUN means, the same for every verb; an attempt (1087496929e3-2) is named in full.
+A_RUN = (
+    "A run directory, a run key or the beginning of one. Of several attempts a key means the last finished one that is "
+    "no rerun of another; KEY-2 is the second."
+)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]

@@ -24,7 +24,8 @@ def compare(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             help="Runs, sweeps or experiments; of none, all there is. Or what may not be run yet: a study (its file or "
-            "name), the file of a topology or another group, overrides in one word.",
+            "name), the file of a topology or another group, overrides in one word. Of several attempts at a run the "
+            "last finished one counts that is no rerun of another; KEY-2 is the second.",
             metavar="[WORD]...",
         ),
     ] = None,

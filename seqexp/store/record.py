@@ -64,6 +64,18 @@ class RunRecord:
         """The name of its directory."""
         return f"{self.run_key}-{self.attempt}"
 
+    @property
+    def standing(self) -> tuple[bool, int, int]:
+        """How an attempt stands among those at its run: a bare run key means the one that stands highest.
+
+        That is the last finished one that was not made to check another of them: what a rerun found does not take the
+        place of what it is held against. ``--force`` does, and so does any attempt where nothing else finished. A rerun
+        of what MLflow alone shows is the first of its key here, and a check where there are others.
+        """
+        repeated = self.rerun_of.rpartition("-")[0]
+        own = 0 if repeated == self.run_key else 1 if self.rerun_of and not repeated else 2
+        return self.status == "FINISHED", own, self.attempt
+
     def as_values(self) -> dict[str, Any]:
         """Return the record as plain values for JSON."""
         return asdict(self)

@@ -193,10 +193,10 @@ def _attempts_by_key(home: Path) -> dict[str, list[str]]:
 
 
 def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
-    """Return the last finished attempt of a run whose files are all whole, or None."""
+    """Return the finished attempt of a run that stands for it, of those whose files are all whole, or None."""
     found = [read_run(path) for path in _attempts(runs / name, run_key) if not damaged_files(path)]
     finished = [run for run in found if run.record.status == "FINISHED"]
-    return max(finished, key=lambda run: run.record.attempt, default=None)
+    return max(finished, key=lambda run: run.record.standing, default=None)
 
 
 def find_failed(runs: Path, name: str, run_key: str) -> StoredRun | None:
@@ -207,11 +207,13 @@ def find_failed(runs: Path, name: str, run_key: str) -> StoredRun | None:
 
 def find_last(runs: Path, name: str, run_key: str) -> StoredRun | None:
     """Return the last attempt of a run, however it ended, or None."""
-    readable = []
+    return max(_readable_attempts(runs, name, run_key), key=lambda run: run.record.attempt, default=None)
+
+
+def _readable_attempts(runs: Path, name: str, run_key: str) -> Iterator[StoredRun]:
     for path in _attempts(runs / name, run_key):
         with suppress(StoreError):
-            readable.append(read_run(path))
-    return max(readable, key=lambda run: run.record.attempt, default=None)
+            yield read_run(path)
 
 
 def list_runs(runs: Path, begins: str = "") -> Iterator[StoredRun]:
@@ -243,8 +245,21 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     return []
 
 
-def find_run(word: str, runs: Path) -> StoredRun:
+def find_standing(runs: Path, name: str, run_key: str) -> StoredRun | None:
+    """Return the attempt that a bare run key means (:attr:`RunRecord.standing`), however it ended, or None."""
+    return max(_readable_attempts(runs, name, run_key), key=lambda run: run.record.standing, default=None)
+
+
+def find_run(word: str, runs: Path, *, having: str | None = None) -> StoredRun:
     """Return the run that a word means: a directory, a run key or the beginning of one, with or without attempt.
+
+    Of several attempts it is the one that stands for the run (:attr:`RunRecord.standing`).
+
+    Args:
+        word: What names it.
+        runs: The folder of run directories.
+        having: A file that it is wanted for: an attempt that has it goes before one it was taken out of, so that a
+            rerun can make it again.
 
     Raises:
         StoreError: There is none, or more than one run key begins so.
@@ -253,6 +268,7 @@ def find_run(word: str, runs: Path) -> StoredRun:
     if (folder / RECORD).is_file():
         return read_run(folder)
     found = list(list_runs(runs, begins=word))
+    found = [run for run in found if run.path.name == word] or found
     keys = {run.record.run_key for run in found}
     if not found:
         raise StoreError(f"There is no run {word!r} in {runs}.", mend="seqexp list runs shows what there is.")
@@ -260,8 +276,9 @@ def find_run(word: str, runs: Path) -> StoredRun:
         raise StoreError(
             f"{len(keys)} runs begin with {word!r}: {', '.join(sorted(keys)[:6])}.", mend="Give more of the key."
         )
-    finished = [run for run in found if run.record.status == "FINISHED"]
-    return max(finished or found, key=lambda run: (run.record.attempt, run.record.started))
+    if having is not None:
+        found = [run for run in found if (run.path / having).is_file()] or found
+    return max(found, key=lambda run: (run.record.standing, run.record.started))
 
 
 def read_run(folder: Path) -> StoredRun:

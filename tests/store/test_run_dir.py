@@ -17,6 +17,7 @@ from seqexp.store.run_dir import (
     damaged_files,
     find_finished,
     find_run,
+    find_standing,
     forecasts_file,
     history_file,
     list_runs,
@@ -31,7 +32,7 @@ from seqexp.store.run_dir import (
 KEY = "0123456789ab"
 
 
-def _record(status: str = "FINISHED", key: str = KEY) -> RunRecord:
+def _record(status: str = "FINISHED", key: str = KEY, rerun_of: str = "") -> RunRecord:
     return RunRecord(
         name="n",
         run_key=key,
@@ -41,6 +42,7 @@ def _record(status: str = "FINISHED", key: str = KEY) -> RunRecord:
         ended=2.0,
         title="t",
         metrics={"val/mae": 0.1 + 0.2},
+        rerun_of=rerun_of,
     )
 
 
@@ -52,8 +54,8 @@ FILES = {
 }
 
 
-def _commit(runs: Path, status: str = "FINISHED", key: str = KEY) -> StoredRun:
-    return write_run(runs, _record(status, key), FILES)
+def _commit(runs: Path, status: str = "FINISHED", key: str = KEY, rerun_of: str = "") -> StoredRun:
+    return write_run(runs, _record(status, key, rerun_of), FILES)
 
 
 def test_nothing_is_left_of_a_run_that_cannot_be_written(tmp_path: Path) -> None:
@@ -80,6 +82,44 @@ def test_every_attempt_has_its_own_number(tmp_path: Path) -> None:
     assert next_attempt(tmp_path / "n", KEY) == 4
     assert find_run(KEY, tmp_path).record.attempt == 3
     assert find_run(f"{KEY}-2", tmp_path).record.attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([("FINISHED", ""), ("FINISHED", f"{KEY}-1")], 1),  # a check takes nobody's place
+        ([("FINISHED", ""), ("FINISHED", f"{KEY}-1"), ("FINISHED", "")], 3),  # --force does
+        ([("FINISHED", ""), ("FAILED", "")], 1),
+        ([("FAILED", ""), ("KILLED", "")], 2),
+        ([("FAILED", ""), ("FINISHED", f"{KEY}-1")], 2),
+        ([("FINISHED", "ffffffffffff-1"), ("FINISHED", f"{KEY}-1")], 1),  # a rerun with overrides is a run of its own
+        ([("FINISHED", "f" * 32), ("FINISHED", f"{KEY}-1")], 1),  # what MLflow alone showed
+        ([("FINISHED", ""), ("FINISHED", "f" * 32)], 1),
+    ],
+)
+def test_a_key_means_the_last_finished_attempt_that_checks_no_other(
+    attempts: list[tuple[str, str]], expected: int, tmp_path: Path
+) -> None:
+    stored = [_commit(tmp_path, status, rerun_of=rerun_of) for status, rerun_of in attempts]
+    for found in (find_run(KEY, tmp_path), find_run(KEY[:5], tmp_path), find_standing(tmp_path, "n", KEY)):
+        assert found.record.attempt == expected
+    if stored[expected - 1].record.status == "FINISHED":
+        assert find_finished(tmp_path, "n", KEY).record.attempt == expected
+
+
+def test_the_first_of_ten_attempts_is_not_the_tenth(tmp_path: Path) -> None:
+    for _ in range(10):
+        _commit(tmp_path)
+    assert find_run(f"{KEY}-1", tmp_path).record.attempt == 1
+
+
+def test_of_two_attempts_the_one_with_the_file_is_meant(tmp_path: Path) -> None:
+    first = _commit(tmp_path)
+    again = _commit(tmp_path, rerun_of=first.path.name)
+    (first.path / "forecasts.npz").unlink()
+    assert find_run(KEY, tmp_path).path == first.path
+    assert find_run(KEY, tmp_path, having="forecasts.npz").path == again.path
+    assert find_run(KEY, tmp_path, having="model.keras").path == first.path  # none has it: the error names this one
 
 
 def test_a_copy_that_somebody_made_is_no_attempt(tmp_path: Path) -> None:

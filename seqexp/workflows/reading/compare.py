@@ -10,7 +10,7 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.errors import ConfigError, StoreError
 from seqexp.evaluation.significance import holm
-from seqexp.store.run_dir import FORECASTS, StoredRun, find_last, find_run, list_runs, taken_out
+from seqexp.store.run_dir import FORECASTS, StoredRun, find_run, find_standing, list_runs, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.reading.choose import choose_runs
@@ -222,7 +222,7 @@ def runs_meant(project: Project, word: str) -> list[StoredRun]:
     for folder in list_sweeps(project.sweeps):
         plan = read_plan(folder)
         if len(word) > 3 and plan["key"].startswith(word):
-            found = (find_last(project.runs, point["spec"]["name"], point["run_key"]) for point in plan["points"])
+            found = (find_standing(project.runs, point["spec"]["name"], point["run_key"]) for point in plan["points"])
             return [run for run in found if run is not None]
     try:
         return [find_run(word, project.runs)]

@@ -124,7 +124,7 @@ class Block:
 def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> list[Block]:
     """Sort finished runs into blocks, each ordered by a figure of validation, baselines in their place among the runs.
 
-    Test figures stand beside and order nothing. Of several attempts at one run the last counts.
+    Test figures stand beside and order nothing. Of several attempts at one run one counts.
 
     Args:
         runs: Of any kind.
@@ -142,12 +142,21 @@ def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> l
 
 
 def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
-    """Return the finished runs that have figures, of several attempts at one the last.
+    """Return the finished runs that have figures, of several attempts at one that which stands for it.
 
     A run that was trained on every row has none.
     """
-    scored = (run for run in runs if run.record.status == "FINISHED" and run.record.metrics)
-    return list({run.record.run_key: run for run in scored}.values())
+    found: dict[str, StoredRun] = {}
+    for run in runs:
+        record = run.record
+        if record.status == "FINISHED" and record.metrics:
+            earlier = found.pop(record.run_key, run)
+            found[record.run_key] = max(earlier, run, key=_standing)
+    return list(found.values())
+
+
+def _standing(run: StoredRun) -> tuple[Any, ...]:
+    return (*run.record.standing, run.record.started)
 
 
 def _forecast_of(run: StoredRun) -> tuple[str, tuple[str, ...], int, str]:

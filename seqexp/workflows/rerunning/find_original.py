@@ -20,8 +20,8 @@ _LEAST = 4  # characters of a sweep's key
 def find_original(project: Project, word: str) -> StoredRun:
     """Return the finished run that a word means: a run key or its beginning, a directory, or an MLflow run id.
 
-    Of several attempts it is the last that repeats no other: what drifted once is not what the next is held against. An
-    attempt named in full is itself.
+    Of several attempts it is the one that stands for the run (:attr:`RunRecord.standing`): what drifted once is not
+    what the next is held against. An attempt named in full is itself.
 
     Raises:
         StoreError: There is none, there are several, it did not finish, or its figures are damaged.
@@ -99,8 +99,7 @@ def _finished(runs: list[StoredRun], word: str) -> StoredRun:
         reason = last.record.error.get("message", "")
         message = f"The run {last.path.name} has no result to be held against: {last.record.status}, {reason}"
         raise StoreError(message, mend="Choose a finished run, or run it again: seqexp run ... --force.")
-    firsts = [run for run in finished if not run.record.rerun_of]
-    return max(firsts or finished, key=lambda run: run.record.attempt)
+    return max(finished, key=lambda run: run.record.standing)
 
 
 def _sound(run: StoredRun) -> StoredRun:

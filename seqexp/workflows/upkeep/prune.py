@@ -70,7 +70,8 @@ def prune(
 
 
 def _best(runs: list[StoredRun], count: int) -> Iterator[StoredRun]:
-    """Yield the best of each experiment and figure: what minimises it on validation, and of each run its last attempt.
+    """Yield the best of each experiment and figure: what minimises it on validation, and of each run the attempt that
+    stands for it.
 
     A model that was trained on every row has no figure and stays, for it is in use.
     """
@@ -84,7 +85,10 @@ def _best(runs: list[StoredRun], count: int) -> Iterator[StoredRun]:
         elif select in run.record.metrics:
             # Errors of different tasks do not compare: each has its best.
             group = (run.record.name, select, str(run.record.data.get("task", "")))
-            groups.setdefault(group, {})[run.record.run_key] = run
+            members = groups.setdefault(group, {})
+            members[run.record.run_key] = max(
+                members.get(run.record.run_key, run), run, key=lambda one: one.record.standing
+            )
     for (_, select, _), members in groups.items():
         yield from sorted(members.values(), key=lambda run: run.record.metrics[select])[:count]
 

@@ -12,7 +12,7 @@ from seqexp.errors import StoreError
 from seqexp.spec.settings import TrackingSpec
 from seqexp.spec.validate import validate_as
 from seqexp.store.model_registry import PREFIX, ModelRegistry, Version
-from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, find_run, read_run
+from seqexp.store.run_dir import MODEL, RECORD, StoredRun, damaged_files, find_run, read_run
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import Publisher, default_tracking_uri, tracking_uri
 from seqexp.workflows.using.predict import check_has_model
@@ -62,7 +62,7 @@ def run_called(project: Project, word: str) -> Iterator[StoredRun]:
         StoreError: There is none.
     """
     if not is_registered_name(word):
-        yield find_run(word, project.runs)
+        yield find_run(word, project.runs, having=MODEL)
         return
     registry = ModelRegistry(default_tracking_uri(project))
     version = registry.find(word)

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from seqexp.cli.reports import print_block
 from seqexp.cli.screen import number
 from seqexp.cli.table_formats import Format
 from seqexp.errors import ConfigError, StoreError
-from seqexp.store.run_dir import StoredRun
+from seqexp.store.run_dir import FORECASTS, StoredRun, write_run
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.compare import as_values, changed_keys, compare_runs
 from seqexp.workflows.reading.row_differences import Difference
@@ -53,6 +55,22 @@ def test_what_words_mean(meaning: str, done: tuple[Project, Plan, SweepResult]) 
     words = {"sweep": [plan.key[:8]], "experiment": ["seqexp"], "runs": keys, "nothing": []}[meaning]
     (comparison,) = compare_runs(project, words)
     assert [row.seeds for row in comparison.block.rows if row.run] == [3, 3]
+
+
+@pytest.mark.parametrize("meaning", ["sweep", "experiment", "run", "nothing"])
+def test_an_attempt_that_checks_another_or_failed_takes_no_place_in_a_table(
+    meaning: str, done: tuple[Project, Plan, SweepResult], tmp_path: Path
+) -> None:
+    shutil.copytree(done[0].workspace, tmp_path, dirs_exist_ok=True)
+    first = _runs(done)[0].record
+    drifted = replace(first, metrics={**first.metrics, "val/mae": 99.0}, rerun_of=first.folder_name)
+    failed = replace(first, status="FAILED", metrics={}, error={"reason": "loss", "message": "train/loss is nan"})
+    for record in (drifted, failed):
+        write_run(tmp_path / "runs", record, {FORECASTS: (_runs(done)[0].path / FORECASTS).read_bytes()})
+    words = {"sweep": [done[1].key[:8]], "experiment": ["seqexp"], "run": [first.run_key], "nothing": []}[meaning]
+    (comparison,) = compare_runs(open_project(tmp_path), words)
+    shown = [run.record.folder_name for row in comparison.block.rows for run in row.runs]
+    assert [name for name in shown if name.startswith(first.run_key)] == [first.folder_name]
 
 
 def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepResult]) -> None:

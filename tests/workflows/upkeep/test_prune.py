@@ -14,6 +14,7 @@ from seqexp.errors import SeqexpError
 from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, list_runs, read_run
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.compare import compare_runs
+from seqexp.workflows.rerunning.rerun import rerun
 from seqexp.workflows.running.requests import request_run
 from seqexp.workflows.upkeep.doctor import examine
 from seqexp.workflows.upkeep.prune import prune
@@ -105,6 +106,11 @@ def test_whole_attempts_go_when_they_are_asked_for(project: Project, runs: list[
     assert _gone(project, attempts=True) == {run.path for run in runs[1:]}
     assert [run.path for run in list_runs(project.runs)] == [runs[0].path]
     assert [path.name for path in runs[0].path.parent.iterdir()] == [runs[0].path.name]
+
+
+def test_a_rerun_goes_before_what_it_checks(project: Project, runs: list[StoredRun]) -> None:
+    again = _aged(rerun(project, str(runs[0].path)).outcome.stored)
+    assert _gone(project) == {*(run.path for run in runs[1:]), again.path}
 
 
 def test_a_damaged_run_is_left_for_a_person_to_look_at(project: Project, runs: list[StoredRun]) -> None:
