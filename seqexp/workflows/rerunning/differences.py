@@ -141,17 +141,28 @@ def _own_code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[D
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
     old, new = before.get("code", {}), after.get("code", {})
-    if not old:  # an older record holds the repository of the working directory alone, which may be another
-        folders = [environment.get("git", {}) for environment in (before, after)]
-        if folders[0] and _state(folders[0]) != _state(folders[1]):
-            yield Difference("code", f"the repository of the working directory changed: {_commits(*folders)}")
+    if not old:
+        yield from _repository_alone(before.get("git", {}), after)
+    elif old.get("files") != new.get("files"):  # the files are the truth: a commit may touch none of them
+        yield Difference("code", f"the code of seqexp changed: {_of_code(old, new)}")
+    elif "commit" in old and "commit" in new and _state(old) != _state(new):
+        yield Difference("code", _moved_on(old, new), can_matter=False)
+
+
+def _repository_alone(old: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what an older record tells: it holds the repository of the working directory, which may be seqexp's."""
+    new, code = after.get("git", {}), after.get("code", {})
+    if not old or _state(old) == _state(new):
         return
-    # The files are the truth: a commit that touches none of them is another, and changes nothing.
-    can_matter = old.get("files") != new.get("files")
-    if not can_matter and not ("commit" in old and "commit" in new):
-        return
-    if can_matter or _state(old) != _state(new):
-        yield Difference("code", f"the code of seqexp changed: {_of_code(old, new)}", can_matter)
+    is_ours = new.get("commit") is not None and code.get("commit") == new["commit"]
+    if is_ours and not old.get("dirty") and _files_between(old, code) == []:
+        yield Difference("code", _moved_on(old, new), can_matter=False)
+    else:
+        yield Difference("code", f"the repository of the working directory changed: {_commits(old, new)}")
+
+
+def _moved_on(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    return f"the repository of seqexp moved on, and its code is the same: {_commits(old, new)}"
 
 
 def _state(git: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -162,12 +173,16 @@ def _of_code(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     if "commit" not in old or "commit" not in new:
         return f"its files are others ({old.get('files', '')[:8]} -> {new.get('files', '')[:8]})"
     told = _commits(old, new)
-    files = changed_files(old["commit"], None if new.get("dirty") else new["commit"])
-    if files is None:
+    files = _files_between(old, new)
+    if not files:  # git cannot tell, or what is another was never committed
         return told
     named = ", ".join(f"seqexp/{name}" for name in files[:_MOST_FILES])
     more = f" and {len(files) - _MOST_FILES} more" if len(files) > _MOST_FILES else ""
-    return f"{told} ({named}{more})" if files else f"{told} (no file under seqexp/ differs)"
+    return f"{told} ({named}{more})"
+
+
+def _files_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str] | None:
+    return changed_files(old["commit"], None if new.get("dirty") else new["commit"])
 
 
 def _commits(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -186,6 +186,19 @@ def test_what_cannot_matter_is_told_and_is_no_cause(make: Callable[..., StoredRu
     verdict = _verdict(make(), make(environment=other, loss=0.9))
     assert verdict.causes == []
     assert [found.kind for found in verdict.differences] == ["code", "versions"]
+    moved = "the repository of seqexp moved on, and its code is the same: commit aaaaaaaaaa -> bbbbbbbbbb"
+    assert verdict.differences[0].text == moved  # a commit is no change of the code
+
+
+@pytest.mark.parametrize(("files", "can_matter"), [([], False), (["data/series.py"], True), (None, True)])
+def test_of_an_older_record_made_in_a_checkout_git_tells_whether_the_code_changed(
+    files: list[str] | None, can_matter: bool, make: Callable[..., StoredRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(differences, "changed_files", lambda before, after: files)
+    old = {"git": {"commit": "c" * 40, "dirty": False}}
+    (found,) = find_differences(make(environment=old), make())
+    assert found.can_matter is can_matter
+    assert ("moved on" in found.text) is not can_matter
 
 
 def test_of_an_older_record_the_working_directory_has_to_do(make: Callable[..., StoredRun]) -> None:
