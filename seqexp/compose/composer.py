@@ -19,7 +19,7 @@ from seqexp.spec.calendar import calendar_columns
 from seqexp.spec.contract import Contract
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.parts import split_part
-from seqexp.spec.sources import TOKEN_LOSS, TOKENS, lengths_of_task
+from seqexp.spec.sources import READ_A_FILE, TOKEN_LOSS, TOKENS, lengths_of_task
 from seqexp.spec.topology import DEFAULT_QUANTILES, RESERVED, fitting_loss, outputs_per_target
 from seqexp.spec.validate import validate, validate_as
 
@@ -138,6 +138,10 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     targets = data.get("targets")
     n_targets = max(len(targets), 1) if isinstance(targets, list) else 1  # an empty list is reported for itself
     problems += _move_past(data, origins)
+    source = split_part(data.get("source"))
+    if source is not None and source[0] not in READ_A_FILE and data.get("path") == "???":
+        data["path"] = None  # what data=table asks for, and a generated table has not
+        origins["data.path"] = Origin("derived", "from data.source")
     features = data.get("features")
     n_features = n_targets
     if isinstance(features, (list, str)):
@@ -158,7 +162,6 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
     levels = quantiles if isinstance(quantiles, list) else DEFAULT_QUANTILES
     n_outputs = n_targets * outputs_per_target(head, levels)
     _set_fitting(tree, origins, "training.loss", fitting_loss(head, list(levels)), "topology.head")
-    source = split_part(data.get("source"))
     if source is not None and isinstance(tree.get("timesteps"), int):
         for key, length in lengths_of_task(*source, tree["timesteps"]).items():
             if not (key in origins and origins[key].kind in {"override", "axis", "study"}):

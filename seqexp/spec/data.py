@@ -12,7 +12,7 @@ from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Count, Frozen, Many, Text
 from seqexp.spec.calendar import calendar_columns, problems_of_calendar
 from seqexp.spec.catalogue import arguments_of, known_names
-from seqexp.spec.parts import Part, PartErrors, problems_of_part, shown, split_part, with_floats
+from seqexp.spec.parts import OF_YOUR_OWN, Part, PartErrors, problems_of_part, shown, split_part, with_floats
 from seqexp.spec.sources import (
     EXAMPLES,
     TOKENS,
@@ -36,8 +36,9 @@ def _read_scaler(value: Any) -> Any:
     if found is None or arguments_of("scalers", found[0]) is None:
         names = [*SCALERS, *known_names("scalers")]
         message = f"expected {', '.join(names[:-1])} or {names[-1]}, got {shown(value)}."
-        mend = suggest(found[0], names) if found else ""
-        raise PartErrors([Problem(message, mend=mend if mend.startswith("Did") else "")])
+        near = suggest(found[0], names) if found else ""
+        mend = near if near.startswith("Did") else OF_YOUR_OWN  # the message names the rest
+        raise PartErrors([Problem(message, mend=mend if found else "")])
     if problems := list(problems_of_part(value, "scalers")):
         raise PartErrors(problems)
     name, args = found

@@ -17,6 +17,7 @@ from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen
 from seqexp.spec.catalogue import NOUNS, OWN_KINDS, arguments_of, known_names
 
+OF_YOUR_OWN = "If it is your own, name its file: --plugin FILE.py."
 LARGEST_SIZE = 65_536
 _SECTIONS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
 _FLOATS = {"number", "positive", "from_zero", "share", "schedule"}
@@ -73,9 +74,12 @@ def _mend_of_unknown(name: str, section: str) -> str:
     if other is not None and arguments_of(other, name) is not None:
         return f"Name it in {'training' if other == 'metrics' else 'evaluation'}.metrics."
     mend = suggest(name, known_names(section))
-    if section not in OWN_KINDS or mend.startswith("Did"):
-        return mend
-    return f"{mend}\n  If it is your own, name its file: --plugin FILE.py."
+    return or_your_own(mend) if section in OWN_KINDS else mend
+
+
+def or_your_own(mend: str) -> str:
+    """Say besides how a part of one's own is found, where no known name is near."""
+    return mend if mend.startswith("Did") else f"{mend}\n  {OF_YOUR_OWN}"
 
 
 def problems_of_arguments(name: str, args: Mapping[str, Any], known: Any, key: str) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Frozen
 from seqexp.spec.catalogue import arguments_of, known_names
-from seqexp.spec.parts import PartErrors, problems_of_part, shown, split_part, with_floats
+from seqexp.spec.parts import PartErrors, or_your_own, problems_of_part, shown, split_part, with_floats
 
 
 class SineSource(Frozen):
@@ -106,6 +106,7 @@ def lengths_of_task(name: str, args: Mapping[str, Any], timesteps: int) -> dict[
     return {}
 
 
+READ_A_FILE = ("table", "windows")  # data.path
 EXAMPLES = (AddingSource, CopyMemorySource, AdditionSource, WindowsSource)  # windows that lie in no series
 TOKENS = ("copy_memory", "addition")  # whose targets are one-hot
 TOKEN_LOSS = {"CategoricalCrossentropy": {"from_logits": True}}
@@ -126,7 +127,7 @@ def read_source(value: Any) -> Any:
     if name not in SOURCES:
         own = arguments_of("sources", name)
         if own is None:
-            mend = suggest(name, [*known_names("sources"), *SOURCES])
+            mend = or_your_own(suggest(name, [*known_names("sources"), *SOURCES]))
             raise PartErrors([Problem(f"there is no source {name!r}.", mend=mend)])
         if problems := list(problems_of_part(value, "sources")):
             raise PartErrors(problems)

@@ -83,7 +83,9 @@ def test_kinds_come_from_annotations_or_defaults() -> None:
         (["evaluation.baselines=[two]"], "evaluation.baselines[0]", "there is no baseline 'two'"),
         (["data.scaler=middle"], "data.scaler.middle", "middle needs share"),
         (["data.scaler=midle"], "data.scaler", "Did you mean middle?"),
+        (["data.scaler=whiten"], "data.scaler", "--plugin FILE.py"),
         (["data.source=stepps"], "data.source", "Did you mean steps?"),
+        (["data.source=weather"], "data.source", "--plugin FILE.py"),
         (["data.source={steps: {lengt: 3}}"], "data.source.steps.lengt", "Did you mean length?"),
         (["topology.layers=[{Lambda: {function: halve, arguments: {bi: 3}}}]"], "arguments.bi", "has no argument 'bi'"),
     ],
@@ -94,6 +96,19 @@ def test_the_signature_serves_validation(write: Write, overrides: list[str], key
         project.compose_one(["data=sine", *overrides])
     problem = next(problem for problem in error.value.problems if problem.key.endswith(key))
     assert told in str(problem)
+
+
+def test_a_source_of_ones_own_takes_the_place_of_the_file_of_a_table(write: Write) -> None:
+    project = open_project(plugins=[write("mine.py", TEXT)])
+    composed = project.compose_one(["data=table", "data.source=steps", "data.targets=y"])
+    assert composed.spec.data.path is None
+    with pytest.raises(ConfigError, match=r"data.path: the source steps reads no file"):
+        project.compose_one(["data=table", "data.source=steps", "data.targets=y", "data.path=my.csv"])
+    with pytest.raises(ConfigError, match=r"^data.source: there is no source 'stepps'") as error:
+        project.compose_one(["data=table", "data.source=stepps", "data.targets=y"])
+    assert len(error.value.problems) == 1
+    with pytest.raises(ConfigError, match=r"data.path: needs a value"):
+        project.compose_one(["data=table", "data.targets=y"])
 
 
 def test_a_spec_states_them_as_yaml_does(write: Write) -> None:
