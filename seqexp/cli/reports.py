@@ -84,6 +84,8 @@ def print_sweep(result: SweepResult) -> None:
     blocks = build_leaderboard((outcome.stored for outcome in result.outcomes), result.select)
     for block in blocks:
         print_block(block)
+        for note in block.notes:
+            console.print(Text(note), soft_wrap=True)
         console.print()
         print_folds(block)
     _print_signs(result)

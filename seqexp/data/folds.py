@@ -78,6 +78,15 @@ def bounds_of_fold(bounds: Bounds, evaluation: EvaluationSpec, shape: WindowShap
     return replace(bounds, train=(begin, trained), validation=(trained, known), test=(start, stop))
 
 
+def stretches_of_test(test: Stretch, evaluation: EvaluationSpec) -> list[Stretch]:
+    """Return the stretches that the test windows of one run lie in, each window in one of them.
+
+    A model that is trained once is scored on the windows that models of each fold are: none of these reaches from one
+    fold into the next.
+    """
+    return list(scored_folds(test, evaluation).values()) or [test]
+
+
 def scored_folds(test: Stretch, evaluation: EvaluationSpec) -> dict[int, Stretch]:
     """Return fold -> its stretch, of the folds that one run is scored on; none without a backtest.
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seqexp.data.examples import span_of
+from seqexp.data.folds import stretches_of_test
 from seqexp.data.series import Series
 from seqexp.data.splits import Bounds
 from seqexp.data.windows import WindowShape, every_nth_step, issued_at, window_starts, without_holes
@@ -50,8 +51,9 @@ def place_windows(
     if spec.data.is_examples:
         return _place_examples(spec, bounds[0].of(split), shape, split)
     found = [
-        _origins_of(spec, series, each.of(split), shape, split, part.start)
+        _origins_of(spec, series, stretch, shape, split, part.start)
         for part, each in zip(series.parts, bounds, strict=True)
+        for stretch in (stretches_of_test(each.test, spec.evaluation) if split == "test" else [each.of(split)])
     ]
     found_W = np.concatenate(found)
     if split != "train" and spec.evaluation.origins.at is not None and not len(found_W):

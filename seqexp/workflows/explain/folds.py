@@ -51,19 +51,33 @@ def words_of_fold(subject: Subject) -> str:
     return f"Fold {backtest.fold} (from 0) of {backtest.folds} in a backtest: trained on all before its stretch{gap}."
 
 
+def is_trained_once(subject: Subject) -> bool:
+    """Whether one model is scored on all folds of a backtest."""
+    evaluation = subject.spec.evaluation
+    return evaluation.mode == "backtest" and evaluation.backtest.refit == "never"
+
+
+def stretches(subject: Subject) -> str:
+    """Return the rows of every stretch, where one model is scored on all of them."""
+    folds = scored_folds(subject.dataset.bounds.test, subject.spec.evaluation)
+    return statement("FOLDS = ", listed(f"slice({start}, {stop})" for start, stop in folds.values()))
+
+
+def windows_of_stretches() -> Iterator[str]:
+    """Yield the test windows of every stretch."""
+    yield comment("Test windows lie in one stretch each: none reaches from one into the next.")
+    yield "test = np.concatenate([window_starts(rows) for rows in FOLDS])"
+
+
 def fold_scores(subject: Subject) -> str:
     """Return the code that scores each fold by itself, where one model forecasts all of them; else nothing."""
-    evaluation = subject.spec.evaluation
-    if evaluation.mode == "holdout" or evaluation.backtest.refit != "never":
+    if not is_trained_once(subject):
         return ""
-    folds = scored_folds(subject.dataset.bounds.test, evaluation)
-    rows = listed(f"slice({start}, {stop})" for start, stop in folds.values())
     model = "final" if subject.refits else "model"
     point = "[QUANTILES.index(0.5)]" if subject.spec.topology.head != "point" else ""
     return stacked(
         [
-            comment("The stretches, each by itself: a window belongs to the one in which its first target lies."),
-            statement("FOLDS = ", rows),
+            comment("The stretches, each by itself."),
             "for fold, rows in enumerate(FOLDS):",
             "    starts = test[(test + OFFSET >= rows.start) & (test + OFFSET < rows.stop)]",
             f"    errors = score({subject.truth_of('starts')}, {subject.forecast_of('starts', model)}{point})",

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 from seqexp.spec.settings import OriginsSpec
 from seqexp.workflows.explain.code import comment, stacked
-from seqexp.workflows.explain.folds import split_of_folds, words_of_fold
+from seqexp.workflows.explain.folds import (
+    is_trained_once,
+    split_of_folds,
+    stretches,
+    windows_of_stretches,
+    words_of_fold,
+)
 from seqexp.workflows.explain.scaling import split_words
 from seqexp.workflows.explain.scope import Subject
 from seqexp.workflows.explain.several import split_of_several, start_lines, starts_of_several
@@ -36,10 +42,11 @@ def split_block(subject: Subject) -> str:
     told = f"Split in time, before anything is fitted: {split_words(subject, rows)}."
     if evaluation.mode == "backtest":
         told = words_of_fold(subject)
-    names = [name for name in subject.splits if name != "calibration"]
+    is_by_fold = is_trained_once(subject)
+    names = [name for name in subject.splits if name != "calibration" and not (name == "test" and is_by_fold)]
     left = ", ".join(f"{name}_rows" for name in names)
     right = ", ".join(f"slice({start}, {stop})" for start, stop in map(bounds.of, names))
-    lines = [comment(told), f"{left} = {right}"]
+    lines = [comment(told), f"{left} = {right}", stretches(subject) if is_by_fold else ""]
     if (conformal := subject.spec.evaluation.conformal) is not None:
         start, stop = bounds.calibration
         told = f"Of validation, the last {conformal.share:.0%} are kept for calibration: nothing is chosen by them."
@@ -68,9 +75,18 @@ def _start_lines(subject: Subject) -> Iterator[str]:
         yield from start_lines(subject)
     else:
         stride = f"[::{spec.training.stride}]" if spec.training.stride > 1 else ""
+        by_fold = ["test"] if is_trained_once(subject) else []
         for name in names:
-            yield f"{name} = window_starts({name}_rows){stride if name in trained else ''}"
-    yield from _origin_lines(spec.evaluation.origins, subject.splits[1:], is_thinned=subject.is_several)
+            if name not in by_fold:
+                yield f"{name} = window_starts({name}_rows){stride if name in trained else ''}"
+        if by_fold:
+            yield from windows_of_stretches()
+    yield from _origin_lines(
+        spec.evaluation.origins,
+        subject.splits[1:],
+        is_thinned=subject.is_several,
+        is_by_fold=is_trained_once(subject),
+    )
     yield from lost_lines(subject, names)
     if subject.cuts_out:
         begins = "" if subject.has_holes else " (steps with nothing before them to differ from)"
@@ -83,7 +99,7 @@ def _start_lines(subject: Subject) -> Iterator[str]:
             yield f"{name} = {name}[~cut(target_holes, {name} + OFFSET, OUTPUT_LENGTH).any(axis=1)]"
 
 
-def _origin_lines(origins: OriginsSpec, names: list[str], *, is_thinned: bool) -> Iterator[str]:
+def _origin_lines(origins: OriginsSpec, names: list[str], *, is_thinned: bool, is_by_fold: bool) -> Iterator[str]:
     if origins.at is not None:
         hours, minutes = (int(part) for part in origins.at.split(":"))
         yield comment(f"Forecasts are issued at {origins.at}: that is the time of the last step that is read.")
@@ -93,7 +109,11 @@ def _origin_lines(origins: OriginsSpec, names: list[str], *, is_thinned: bool) -
     if origins.every > 1 and not is_thinned:
         yield comment(f"A forecast every {origins.every} steps.")
         for name in names:
-            if origins.at is None:
+            if name == "test" and is_by_fold:
+                yield "by_fold = [test[(test + OFFSET >= rows.start) & (test + OFFSET < rows.stop)] for rows in FOLDS]"
+                thinned = f"starts[(starts - starts[:1]) % {origins.every} == 0]"
+                yield f"test = np.concatenate([{thinned} for starts in by_fold])"
+            elif origins.at is None:
                 yield f"{name} = {name}[::{origins.every}]"
             else:
                 yield f"{name} = {name}[({name} - {name}[0]) % {origins.every} == 0]"

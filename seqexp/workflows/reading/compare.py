@@ -98,7 +98,7 @@ def compare_shown(
 
 def _without_differences(block: Block) -> Comparison:
     rows = [row for row in block.rows if row.run]
-    return Comparison(block, rows[0].label, (), (_NOT_READ,) if len(rows) > 1 else ())
+    return Comparison(block, rows[0].label, (), (*block.notes, *((_NOT_READ,) if len(rows) > 1 else ())))
 
 
 def compare_found(
@@ -137,7 +137,7 @@ def _compare(block: Block, losses: Losses, horizon: int, notes: tuple[str, ...] 
         Difference(row.label, mean, interval, seeds, p if math.isnan(p) else p_value, origins)
         for row, p_value, (mean, interval, seeds, p, origins) in zip(others, adjusted, measured, strict=True)
     )
-    return Comparison(block, first.label, tuple(differences), notes)
+    return Comparison(block, first.label, tuple(differences), (*block.notes, *notes))
 
 
 def _is_pruned(row: Row) -> bool:

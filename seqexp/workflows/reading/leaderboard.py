@@ -13,9 +13,13 @@ from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.reading.budget import Budget, budget_of
 from seqexp.workflows.reading.labels import UNTOLD, labels_of
-from seqexp.workflows.reading.pooling import Pooled, backtest_of, experiment_of, pool, sets_of_folds
+from seqexp.workflows.reading.pooling import Pooled, backtest_of, experiment_of, is_trained_once, pool, sets_of_folds
 
 _RESAMPLED = 2000  # times
+_NOT_RANKED = (
+    "refit=never is validated before the first fold alone, and so not ranked among models that are trained for every "
+    "fold; the test figures of both are of the same windows."
+)
 _MOST_NAMED = 7  # targets in a title
 
 
@@ -74,6 +78,7 @@ class Block:
         trained_once: Whether one model was scored on all of them.
         lead: Steps between the last input and the first that is forecast.
         issued: From which steps forecasts are scored, where not from every one.
+        notes: What a reader has to know besides.
     """
 
     data: str
@@ -88,6 +93,7 @@ class Block:
     trained_once: bool = False
     lead: int = 0
     issued: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def best(self) -> StoredRun | None:
@@ -172,18 +178,22 @@ def _scored_on(run: StoredRun) -> tuple[Any, ...]:
 
 def make_block(members: Sequence[StoredRun], select: str) -> Block:
     """Put runs that may be compared into one block, ordered by a figure of validation; those that lack it unranked."""
+    mixed = len({is_trained_once(run) for run in members}) > 1
+    if mixed:
+        members = [_without_validation(run) if is_trained_once(run) else run for run in members]
     alike = _but_for_seed_and_fold(members)
     pooled = [pool(runs) for runs in alike]
     untold = (*UNTOLD, "seed") if any(len(found.runs) > 1 for found in pooled) else UNTOLD
     labels = labels_of([runs[0] for runs in alike], untold)
-    ranked = all(select in run.record.metrics for found in pooled for run in found.runs)
+    told = [run for found in pooled for run in found.runs if not (mixed and is_trained_once(run))]
+    ranked = all(select in run.record.metrics for run in told)
 
     def order(row: Row) -> tuple[bool, float, bool, str]:
         return not row.is_complete, row.metrics.get(select, float("inf")), row.run is None, row.label
 
     made = (_row(runs, found, label, select) for runs, found, label in zip(alike, pooled, labels, strict=True))
     rows = [
-        replace(row, rank=rank if ranked and row.is_complete else None)
+        replace(row, rank=rank if ranked and row.is_complete and select in row.metrics else None)
         for rank, row in enumerate(sorted(made, key=order), start=1)
     ]
     most = max(len(found.folds) for found in pooled)
@@ -195,8 +205,15 @@ def make_block(members: Sequence[StoredRun], select: str) -> Block:
     lead, issued = first.spec["data"].get("lead", 0), _issued(first.spec["evaluation"].get("origins") or {})
     block = Block(*_forecast_of(first), data["windows"], tuple(rows), select, lead=lead, issued=issued)
     if backtest := backtest_of(first):  # all of the block have the same
-        return replace(block, folds=tuple(data["folds"]), trained_once=backtest["refit"] == "never")
+        once = backtest["refit"] == "never"
+        return replace(block, folds=tuple(data["folds"]), trained_once=once, notes=(_NOT_RANKED,) if mixed else ())
     return block
+
+
+def _without_validation(run: StoredRun) -> StoredRun:
+    """Leave out what a run knows of the validation before the first fold: that of the others is of all folds."""
+    metrics = {name: value for name, value in run.record.metrics.items() if not name.startswith("val/")}
+    return replace(run, record=replace(run.record, metrics=metrics))
 
 
 def _issued(origins: Mapping[str, Any]) -> str:

@@ -58,6 +58,11 @@ def fold_of(run: StoredRun) -> int | None:
     return backtest_of(run).get("fold")
 
 
+def is_trained_once(run: StoredRun) -> bool:
+    """Whether a run is one model that is scored on every fold of a backtest."""
+    return backtest_of(run).get("refit") == "never"
+
+
 def experiment_of(run: StoredRun) -> str:
     """Return the fingerprint of what runs have in common that differ in their seed or fold alone."""
     spec = {key: value for key, value in run.spec.items() if key not in {"seed", "name", "tracking", "execution"}}
@@ -71,8 +76,10 @@ def experiment_of(run: StoredRun) -> str:
 def sets_of_folds(runs: Iterable[StoredRun]) -> dict[Path, str]:
     """Return for every run of a fold what it has in common with the runs that were scored on the same folds.
 
-    A fold may be missing; that two experiments have the same folds is told by those that both have.
+    A fold may be missing; that two experiments have the same folds is told by those that both have. A run that was
+    trained once has all of them, and belongs to those whose first fold it would be.
     """
+    runs = list(runs)
     tasks: dict[str, dict[int, str]] = {}
     members: dict[str, list[StoredRun]] = {}
     for run in runs:
@@ -91,14 +98,28 @@ def sets_of_folds(runs: Iterable[StoredRun]) -> dict[Path, str]:
             alike.append(place)
         known[place].update(tasks[where])
         names |= {run.path: f"backtest {place}" for run in members[where]}
-    return names
+    firsts = {_ground_of(run): names[run.path] for of_one in members.values() for run in of_one if fold_of(run) == 0}
+    once = (run for run in runs if is_trained_once(run))
+    return names | {run.path: firsts[_ground_of(run)] for run in once if _ground_of(run) in firsts}
+
+
+def _ground_of(run: StoredRun) -> str:
+    """Return what a first fold has in common with a run that was trained once: the data, the validation, the windows.
+
+    Of such a run, these are the windows of its first fold.
+    """
+    spec, data = run.spec, run.record.data
+    (first, *_) = data["folds"]
+    places = [data["bounds"]["validation"], data["windows"]["validation"], first["steps"], first["windows"]]
+    asked = [spec["data"].get("lead", 0), spec["evaluation"].get("origins")]
+    return hash_values([_cut(run), data["fingerprint"], places, asked])
 
 
 def _cut(run: StoredRun) -> str:
     """Return what is forecast and where the folds of a run lie, whichever of them it is for."""
     spec, data, backtest = run.spec, run.record.data, backtest_of(run)
-    start, stop = data["bounds"]["test"]
-    ends = stop + (backtest["folds"] - 1 - backtest["fold"]) * (stop - start)
+    start, stop = data["folds"][0]["steps"]
+    ends = stop + (backtest["folds"] - 1 - (backtest["fold"] or 0)) * (stop - start)
     alignment = spec["topology"]["contract"]["alignment"]
     forecast = [spec["data"]["name"], data["targets"], spec["output_length"], alignment]
     return hash_values([forecast, backtest["folds"], stop - start, ends])

@@ -6,7 +6,7 @@ Axis letters: W forecast origins, N output steps, K targets.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -19,7 +19,7 @@ from seqexp.evaluation.tokens import wrong_tokens
 from seqexp.spec.sources import TOKENS
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.reading.leaderboard import Row
-from seqexp.workflows.reading.pooling import fold_of
+from seqexp.workflows.reading.pooling import backtest_of, fold_of, is_trained_once
 
 CHANCE = 0.05
 Folds = dict[int | None, StoredRun]  # by the number of the fold; None: the run has no fold of its own
@@ -72,7 +72,7 @@ def measure_difference(
         pairs = [next(pair for pair in any_two if _shared_folds([pair]))]
         seeds = []
     folds = _shared_folds(pairs)
-    losses = [_joined([losses_of(one[fold], two[fold]) for fold in folds]) for one, two in pairs]
+    losses = [_joined([losses_of(*both) for both in _distinct(one, two, folds)]) for one, two in pairs]
     by_origin_W = np.mean([one_W - two_W for one_W, two_W in losses], axis=0)
     per_seed = [float(np.mean(two_W - one_W)) for one_W, two_W in losses]
     p_value = diebold_mariano(by_origin_W, np.zeros_like(by_origin_W), horizon)
@@ -80,8 +80,18 @@ def measure_difference(
 
 
 def folds_of(row: Row) -> set[int | None]:
-    """Return the folds that a row has runs of; None alone where it is no backtest of several runs."""
-    return {fold_of(run) for run in row.runs}
+    """Return the folds that a row has figures of; None alone where it is no backtest."""
+    return {fold for run in row.runs for fold in _folds_of(run)}
+
+
+def _folds_of(run: StoredRun) -> Iterable[int | None]:
+    """Return the folds of a run; one that was trained once has all of them."""
+    return range(backtest_of(run)["folds"]) if is_trained_once(run) else (fold_of(run),)
+
+
+def _distinct(one: Folds, two: Folds, folds: Sequence[int | None]) -> list[tuple[StoredRun, StoredRun]]:
+    """Return which runs are held against each other: of two that have all folds, once."""
+    return list({(one[fold].path, two[fold].path): (one[fold], two[fold]) for fold in folds}.values())
 
 
 def _shared_folds(pairs: Sequence[tuple[Folds, Folds]]) -> list[int | None]:
@@ -90,10 +100,10 @@ def _shared_folds(pairs: Sequence[tuple[Folds, Folds]]) -> list[int | None]:
 
 
 def _by_seed_and_fold(row: Row) -> dict[int, Folds]:
-    """Return seed -> fold, in their order, -> run; without a backtest of several runs the fold is None."""
+    """Return seed -> fold, in their order, -> run; without a backtest the fold is None."""
     found: dict[int, Folds] = {}
     for run in sorted(row.runs, key=lambda run: fold_of(run) or 0):
-        found.setdefault(run.spec["seed"], {})[fold_of(run)] = run
+        found.setdefault(run.spec["seed"], {}).update(dict.fromkeys(_folds_of(run), run))
     return found
 
 

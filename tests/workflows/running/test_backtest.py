@@ -22,7 +22,7 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.run_dir import StoredRun, list_runs
 from seqexp.workflows.checking.leakage import check_leakage
 from seqexp.workflows.project import Project, open_project
-from seqexp.workflows.reading.compare import as_values, compare_runs
+from seqexp.workflows.reading.compare import as_values, compare_found, compare_runs
 from seqexp.workflows.reading.leaderboard import build_leaderboard
 from seqexp.workflows.reading.pooling import fold_of, pool
 from seqexp.workflows.sweeping.plan import plan_sweep
@@ -194,9 +194,9 @@ def test_trained_once_one_run_is_scored_on_all_folds(project: Project) -> None:
     (outcome,) = run_sweep(project, plan).outcomes
     record, arrays = outcome.stored.record, outcome.stored.forecasts
     error = np.abs(arrays["forecast"] - arrays["true"])
-    assert len(error) == 35  # those that cross from one fold into the next are there
+    assert len(error) == 33  # none reaches from one fold into the next
     assert record.metrics["test/mae"] == pytest.approx(error.mean())
-    assert sum(fold["windows"] for fold in record.data["folds"]) == 35
+    assert sum(fold["windows"] for fold in record.data["folds"]) == 33
     for fold, (start, stop) in enumerate([(204, 216), (216, 228), (228, 240)]):
         begins = (arrays["target_start"] >= start) & (arrays["target_start"] < stop)
         assert record.metrics[f"test/fold/{fold}/mae"] == pytest.approx(error[begins].mean())
@@ -209,6 +209,36 @@ def test_trained_once_one_run_is_scored_on_all_folds(project: Project) -> None:
 
     first = run_sweep(project, plan_sweep(project, [*WORDS, *words[-3:-1], "evaluation.backtest.fold=0"])).outcomes[0]
     assert first.stored.record.metrics["val/mae"] == record.metrics["val/mae"]  # the same training
+
+
+def test_trained_once_and_for_every_fold_stand_in_one_block(
+    done: tuple[Project, SweepResult], project: Project
+) -> None:
+    words = [*WORDS, "topology=vector_output", "topology.units=3", "seed=0,1", "evaluation.backtest.refit=never"]
+    once = [outcome.stored for outcome in run_sweep(project, plan_sweep(project, words)).outcomes]
+    (comparison,) = compare_found([*_runs(done), *once])
+    rows = {row.label: row for row in comparison.block.rows if row.run}
+    every = rows["vector_output 5->2 refit=every_fold (3 folds, 2 seeds)"]
+    never = rows["vector_output 5->2 refit=never (2 seeds)"]
+    assert sorted(row.rank or 0 for row in rows.values()) == [0, 1, 2]
+    assert never.rank is None
+    assert "val/mae" not in never.metrics  # of the first fold alone: it compares with nothing here
+    assert comparison.block.windows["test"] == once[0].record.data["windows"]["test"] == 33
+    assert comparison.block.by_fold(never)[0] == pytest.approx(comparison.block.by_fold(every)[0])  # the same model
+    assert "not ranked" in comparison.notes[0]
+    found = next(found for found in comparison.differences if found.label == never.label)
+    first = next(row for row in rows.values() if row.rank == 1)
+    assert (found.seeds, found.origins) == (2, 33)
+    assert found.mean == pytest.approx(never.metrics["test/mae"] - first.metrics["test/mae"])
+
+    more = [*words[:-2], "topology.units=2", "seed=0,1", words[-1]]
+    others = [outcome.stored for outcome in run_sweep(project, plan_sweep(project, more)).outcomes]
+    (alone,) = compare_found([*once, *others])  # among themselves they are ranked
+    assert len([row for row in alone.block.rows if row.rank and row.run]) == 2
+    assert alone.differences[0].origins == 33
+    far = [*words[:-2], "seed=0", words[-1], "evaluation.backtest.gap=3"]
+    apart = [outcome.stored for outcome in run_sweep(project, plan_sweep(project, far)).outcomes]
+    assert len(build_leaderboard([*_runs(done), *apart])) == 2  # another validation, another training
 
 
 def test_without_validation_a_fold_trains_up_to_it(project: Project) -> None:
