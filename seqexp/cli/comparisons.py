@@ -19,6 +19,7 @@ from seqexp.workflows.reading.row_differences import Difference
 
 _NOTHING = "No finished runs to compare. Make some: seqexp sweep topology=vector_output,encoder_decoder"
 _OF_P = "p: Diebold and Mariano over the origins, adjusted for the number of rows (Holm)."
+_SCALED = ("val/scaled/mae", "val/scaled/mse", "test/scaled/mae", "test/scaled/mse")  # with evaluation.scaled
 _METRICS = ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
 
 
@@ -92,7 +93,9 @@ def _cells(found: Difference) -> tuple[str, ...]:
 
 def _csv(comparisons: Sequence[Comparison]) -> str:
     """Return one table of all blocks: a line for each row, with its deviations, its cost and its difference."""
-    metrics = list(dict.fromkeys([*(found.block.select for found in comparisons), *_METRICS]))
+    known = {name for found in comparisons for row in found.block.rows for name in row.metrics}
+    asked = [name for name in _SCALED if name in known]
+    metrics = list(dict.fromkeys([*(found.block.select for found in comparisons), *_METRICS, *asked]))
     columns = ["block", "rank", "label", "seeds", "runs"]
     columns += [heading for name in metrics for heading in (name, f"{name} sd")]
     columns += ["test/mae 95% low", "test/mae 95% high", "best_epoch", "epochs", "windows", "weights", "fit seconds"]

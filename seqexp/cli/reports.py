@@ -27,9 +27,18 @@ if TYPE_CHECKING:
     from seqexp.workflows.sweeping.sweep import SweepResult
 
 _INTERVAL = "95% of means"
-_LEAST_NEEDED = ("windows", "weights", "MASE", "time", "val skill", _INTERVAL, "epoch", "RMSE")
-_LEAST_COMPARED = ("MASE", "val skill", _INTERVAL, "windows", "weights", "time", "epoch", "RMSE")
-_OF_SOME = ("test/coverage", "test/interval_width", "test/pinball", "test/accuracy", "test/exact_match")
+_SCALED = ("scaled MAE", "scaled MSE")  # with evaluation.scaled: as the tables of many papers have them
+_LEAST_NEEDED = ("windows", "weights", "MASE", "time", "val skill", _INTERVAL, "epoch", "RMSE", *_SCALED[::-1])
+_LEAST_COMPARED = ("MASE", "val skill", _INTERVAL, "windows", "weights", "time", "epoch", "RMSE", *_SCALED[::-1])
+_OF_SOME = (
+    "test/scaled/mae",
+    "test/scaled/mse",
+    "test/coverage",
+    "test/interval_width",
+    "test/pinball",
+    "test/accuracy",
+    "test/exact_match",
+)
 _LABEL, _LEAST_LABEL = 1, 36  # the column of labels, and how far it may be folded
 _SHARES = ("skill", "coverage", "accuracy", "exact_match")
 _COLUMNS = (
@@ -42,6 +51,7 @@ _COLUMNS = (
     "RMSE",
     "MASE",
     "skill",
+    *_SCALED,
     "coverage",
     "width",
     "pinball",

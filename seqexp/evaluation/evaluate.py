@@ -31,14 +31,14 @@ class SplitScores:
         steps: Metric -> one value for each step of the horizon.
         baselines: Baseline -> metric -> value.
         baseline_steps: Baseline -> metric -> one value for each step.
-        series: Metric -> one value for each series, where there are several.
+        series: Series -> metric -> value, where there are several series.
     """
 
     overall: dict[str, float]
     steps: dict[str, list[float]]
     baselines: dict[str, dict[str, float]]
     baseline_steps: dict[str, dict[str, list[float]]]
-    series: dict[str, list[float]] = field(default_factory=dict)
+    series: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def score_split(true_WNK: Array, forecast_WNK: Array, baselines: dict[str, Array], scale: Scale) -> SplitScores:
@@ -101,9 +101,11 @@ def with_targets(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, name
 def with_series(scores: SplitScores, true_WNK: Array, forecast_WNK: Array, windows: Mapping[str, Array]) -> SplitScores:
     """Add MAE and RMSE of each series, given which windows are its; NaN for one without a window."""
     nothing = Scale(np.ones(1), np.ones(1))
-    found = [score(true_WNK[own_W], forecast_WNK[own_W], nothing) if own_W.any() else {} for own_W in windows.values()]
-    by_metric = {name: [values.get(name, float("nan")) for values in found] for name in _OF_TARGETS}
-    return replace(scores, series=by_metric)
+    by_series = {}
+    for series, own_W in windows.items():
+        found = score(true_WNK[own_W], forecast_WNK[own_W], nothing) if own_W.any() else {}
+        by_series[series] = {name: found.get(name, float("nan")) for name in _OF_TARGETS}
+    return replace(scores, series=by_series)
 
 
 def with_folds(
@@ -149,7 +151,7 @@ def flat_baselines(scores: dict[str, SplitScores]) -> dict[str, float]:
 def flat_steps(scores: dict[str, SplitScores]) -> dict[str, list[float]]:
     """Return the figures of each step: ``step/mae`` and ``step/baseline/persistence/mae`` on test, ``val/step/...``.
 
-    Where there are several series, also those of each of them, ``series/mae``, in their order.
+    Where there are several series, also those of each of them, ``series/<name>/mae``: one value, over all steps.
     """
     return dict(_steps(scores))
 
@@ -157,8 +159,9 @@ def flat_steps(scores: dict[str, SplitScores]) -> dict[str, list[float]]:
 def _steps(scores: dict[str, SplitScores]) -> Iterator[tuple[str, list[float]]]:
     for split, split_scores in scores.items():
         prefix = _SPLITS[split]
-        for name, values in split_scores.series.items():
-            yield f"{prefix}series/{name}", values
+        for series, of_series in split_scores.series.items():
+            for name, value in of_series.items():
+                yield f"{prefix}series/{series}/{name}", [value]
         for name, values in split_scores.steps.items():
             yield f"{prefix}step/{name}", values
         for baseline, by_metric in split_scores.baseline_steps.items():

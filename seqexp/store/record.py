@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 # 2: the spec is in the record, single steps in a file of their own; 3: evaluation.origins in the spec; 4: fingerprints
 # of columns and weights, flags, seqexp's own code and what the run is a rerun of.
 SCHEMA = 4
+_UNNAMED = ("series/mae", "series/rmse")  # one value for each series, in their order, as earlier releases wrote them
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,22 @@ def current_spec(tree: dict[str, Any], schema: int) -> dict[str, Any]:
         evaluation["origins"] = {"every": evaluation.pop("stride"), "at": None}
         return {**tree, "evaluation": evaluation}
     return tree
+
+
+def current_steps(steps: dict[str, list[float | None]], series: Sequence[str]) -> dict[str, list[float | None]]:
+    """Return the figures of each step as this release states them: those of each series under its name.
+
+    >>> current_steps({"step/mae": [1.0, 2.0], "series/mae": [1.0, 3.0]}, ["north", "south"])
+    {'step/mae': [1.0, 2.0], 'series/north/mae': [1.0], 'series/south/mae': [3.0]}
+    """
+    told: dict[str, list[float | None]] = {}
+    for name, values in steps.items():
+        if name.removeprefix("val/") in _UNNAMED and len(values) == len(series):
+            before, _, metric = name.rpartition("/")
+            told |= {f"{before}/{one}/{metric}": [value] for one, value in zip(series, values, strict=True)}
+        else:
+            told[name] = values
+    return told
 
 
 #: What JSON gives for each kind of field.

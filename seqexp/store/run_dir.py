@@ -25,7 +25,7 @@ import yaml
 
 from seqexp.errors import StoreError
 from seqexp.fingerprint import hash_file
-from seqexp.store.record import SCHEMA, RunRecord, current_spec
+from seqexp.store.record import SCHEMA, RunRecord, current_spec, current_steps
 
 RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
     "record.json",
@@ -64,11 +64,14 @@ class StoredRun:
 
     @property
     def steps(self) -> dict[str, list[float | None]]:
-        """``step/mae``, ``val/step/mae`` ...: one value for each step of the horizon, None where not defined."""
+        """``step/mae``, ``val/step/mae`` ...: one value for each step of the horizon, None where not defined.
+
+        Of several series also ``series/<name>/mae`` and its like, one value each.
+        """
         if self.record.steps or not (self.path / STEPS).exists():  # in a record of schema 1, or a run without a result
             return self.record.steps
         with self._reading(STEPS) as path:
-            return dict(json.loads(path.read_text("utf-8")))
+            return current_steps(dict(json.loads(path.read_text("utf-8"))), self.record.data.get("series", []))
 
     @property
     def history(self) -> list[dict[str, float]]:

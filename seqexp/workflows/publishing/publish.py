@@ -39,6 +39,7 @@ from seqexp.workflows.publishing.summary import is_beside, metric_name, summary_
 from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
+_MOST_SERIES = 50  # with a chart each; steps.json has them all
 _HISTORY_ONLY = {"epoch", "time"}
 
 
@@ -230,12 +231,13 @@ def _points(run: StoredRun, shown_epochs: int) -> Iterator[Point]:
     beside = {name: value for name, value in run.record.baselines.items() if is_beside(name)}
     for name, value in {**run.record.metrics, **beside}.items():
         yield Point(metric_name(name), value, 0, ended)
+    crowded = "series/" if len(run.record.data.get("series", [])) > _MOST_SERIES else "\0"
     for name, values in run.steps.items():
-        if not name.endswith(("/mae", "/accuracy")) or name.startswith("val/step/baseline"):
+        if crowded in name or not name.endswith(("/mae", "/accuracy")) or name.startswith("val/step/baseline"):
             continue  # a point costs MLflow 0.2 ms, and there are many steps and baselines: steps.json has them all
         for step, known in enumerate(values, start=1):
             if known is not None:
-                yield Point(name, known, step, ended)
+                yield Point(metric_name(name), known, step, ended)
     for stage, seconds in run.record.timings.items():
         yield Point(f"seconds/{stage}", seconds, 0, ended)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from seqexp.workflows.rerunning.differences import Difference, not_held
 TOLERANCE = 1e-4
 Outcome = Literal["bitwise", "tolerance", "drifted", "failed"]
 _SHARES = ("skill", "r2")  # their unit is 1: near 0 their own size says nothing of a difference
+_OF_SERIES = re.compile(r"(val/)?series/")  # over all steps
 _NO_FIGURES = {"epoch", "seconds", "time"}  # of a history
 
 
@@ -145,7 +147,7 @@ def _figures(run: StoredRun) -> Iterator[tuple[str, float | None]]:
     yield from run.record.baselines.items()
     for name, values in run.steps.items():
         for step, value in enumerate(values, start=1):
-            yield f"{name} of step {step}", value
+            yield name if _OF_SERIES.match(name) else f"{name} of step {step}", value
     for row in run.history:
         for name, value in row.items():
             if name not in _NO_FIGURES and math.isfinite(value):

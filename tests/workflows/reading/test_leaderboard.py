@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seqexp.cli.comparisons import print_comparisons
 from seqexp.cli.reports import print_block
+from seqexp.cli.table_formats import Format
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.reading.compare import Comparison
 from seqexp.workflows.reading.leaderboard import build_leaderboard
 
 LEVELS = [0.05, 0.5, 0.95]
@@ -86,3 +90,21 @@ def test_the_title_says_from_where_and_when_forecasts_are_issued() -> None:
         "power, watts: 7 steps after the input (9 validation and 9 test windows)",
         "power, watts: 7 steps after the input and a lead of 2 (9 validation and 9 test windows, one every 24 steps)",
     }
+
+
+def test_figures_in_units_of_the_scaler_are_shown_where_they_were_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    run = _run("a")
+    run.record.metrics.update({"test/scaled/mae": 0.4321, "test/scaled/mse": 0.3456})
+    run.record.baselines["baseline/linear/scaled/mae"] = 0.5432
+    comparison = Comparison(*build_leaderboard([run]), "", ())
+    print_block(comparison.block)
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("scaled MAE", "scaled MSE", "0.4321", "0.3456", "0.5432"))
+    print_comparisons([comparison], Format.csv)
+    head, *lines = csv.reader(capsys.readouterr().out.splitlines())
+    assert {line[head.index("label")]: line[head.index("test/scaled/mae")] for line in lines} == {
+        "vector_output 14->7": "0.4321",
+        "linear": "0.5432",
+    }
+    print_comparisons([Comparison(*build_leaderboard([_run("a")]), "", ())], Format.csv)
+    assert "scaled" not in capsys.readouterr().out

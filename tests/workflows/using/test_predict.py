@@ -111,7 +111,8 @@ def test_several_series_are_followed_one_by_one(tmp_path: Path) -> None:
     stored = request_run(project, project.compose_one(words)).stored
     assert stored.record.status == "FINISHED", stored.record.error
     assert stored.record.data["series"] == ["north", "south"]
-    assert len(stored.steps["series/mae"]) == 2
+    assert stored.steps["series/north/mae"] != stored.steps["series/south/mae"]
+    assert len(stored.steps["series/south/rmse"]) == 1
     given = predict(stored, _shops(tmp_path / "new.csv", {"south": 10, "north": 12}))
     assert given["shop"].tolist() == ["south"] * 3 + ["north"] * 3
     assert given["day"].astype(str).tolist()[::3] == ["2024-01-11", "2024-01-13"]
