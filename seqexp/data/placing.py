@@ -61,7 +61,7 @@ def place_windows(
         raise DataError(message, key="evaluation.origins.at", mend="Look at the stamps of the series.")
     targets_T = holes.targets_T if holes.ahead_T is None else holes.targets_T | holes.ahead_T
     kept_W = without_holes(found_W, shape, holes.inputs_T, targets_T)
-    _check_enough(spec, bounds, split, len(found_W), len(kept_W))
+    _check_enough(spec, bounds, split, len(series), (len(found_W), len(kept_W)))
     conformal = spec.evaluation.conformal
     if split == "calibration" and conformal is not None and len(kept_W) < conformal.least_windows:
         needed = conformal.least_windows
@@ -100,11 +100,16 @@ def _stamps(series: Series) -> pd.DatetimeIndex:
     return series.stamps
 
 
-def _check_enough(spec: ExperimentSpec, bounds: Sequence[Bounds], split: str, found: int, kept: int) -> None:
+def _check_enough(
+    spec: ExperimentSpec, bounds: Sequence[Bounds], split: str, rows: int, counts: tuple[int, int]
+) -> None:
+    found, kept = counts
     share = spec.data.split.validation if split == "calibration" else getattr(spec.data.split, split)
     if kept or share == 0:
         return
-    lengths = f"timesteps={spec.timesteps} and output_length={spec.output_length}"
+    asked = [f"timesteps={spec.timesteps}", f"output_length={spec.output_length}"]
+    asked += [f"data.lead={spec.data.lead}"] if spec.data.lead else []
+    lengths = f"{', '.join(asked[:-1])} and {asked[-1]}"
     key = f"data.split.{'validation' if split == 'calibration' else split}"
     if found:
         message = f"every one of the {found} windows of the {split} split touches a hole ({lengths})."
@@ -112,5 +117,7 @@ def _check_enough(spec: ExperimentSpec, bounds: Sequence[Bounds], split: str, fo
     start, stop = max((each.of(split) for each in bounds), key=lambda stretch: stretch[1] - stretch[0])
     shape = WindowShape.of(spec.timesteps, spec.output_length, spec.topology.contract.alignment, spec.data.lead)
     needed = shape.output_length + max(shape.offset - start, 0)  # the input may reach back into the split before
-    message = f"{lengths} need at least {needed} steps, but the {split} split of {spec.data.name} has {stop - start}."
-    raise DataError(message, key=key, mend="Shorten timesteps or output_length, or give the split more steps.")
+    has = f"{stop - start} of the {rows} rows"
+    message = f"{lengths} need at least {needed} steps, but the {split} split of {spec.data.name} has {has}."
+    shorten = "data.lead, timesteps or output_length" if spec.data.lead else "timesteps or output_length"
+    raise DataError(message, key=key, mend=f"Shorten {shorten}, or give the split more steps.")

@@ -17,6 +17,7 @@ from seqexp.evaluation.evaluate import SplitScores
 Array = np.ndarray[Any, np.dtype[Any]]
 Row = Mapping[str, float]
 
+FEW = 10  # windows of a split
 ECHO = 0.1  # of the error of persistence: how near to it a forecast is its echo
 FLAT = 0.05  # of the spread of the truth over the horizon
 NOTHING_LEARNT = 0.1  # of the spread of the truth
@@ -75,6 +76,17 @@ def _of_fit(history: Sequence[Row], best_epoch: int) -> Iterator[tuple[str, str]
             f"at the end the validation loss is {last / lowest - 1:.0%} above its lowest, while the training loss fell"
             f" on; the weights of epoch {best_epoch} were kept.",
         )
+
+
+def diagnose_windows(windows: Mapping[str, int]) -> dict[str, str]:
+    """Look at how many windows validation and test have; none at all is what somebody asked for.
+
+    >>> diagnose_windows({"validation": 24, "test": 1})
+    {'few_windows': 'test has 1 window: a figure of so few forecasts says little, and another stretch may say another.'}
+    """
+    few = [f"{split} has {count} window{'s' * (count > 1)}" for split, count in windows.items() if 0 < count < FEW]
+    told = f"{' and '.join(few)}: a figure of so few forecasts says little, and another stretch may say another."
+    return {"few_windows": told} if few else {}
 
 
 def diagnose_scores(scores: Mapping[str, SplitScores]) -> dict[str, str]:

@@ -77,6 +77,25 @@ def test_what_does_not_fit_together_is_refused(words: list[str], key: str, messa
     assert key in {problem.key for problem in caught.value.problems}
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["data.lead=150"],
+            r"timesteps=14, output_length=7 and data.lead=150 need at least 171 steps, but .* has 140 of the 200 rows"
+            r"(.|\n)*Shorten data.lead, timesteps or output_length",
+        ),
+        (
+            ["timesteps=150"],
+            r"timesteps=150 and output_length=7 need at least 157 (.|\n)*Shorten timesteps or output_l",
+        ),
+    ],
+)
+def test_what_makes_windows_too_long_is_named(words: list[str], says: str, compose: Compose) -> None:
+    with pytest.raises(DataError, match=says):
+        prepare_dataset(compose("data=sine", "data.source.sine.length=200", *words))
+
+
 def test_a_lead_moves_the_targets_and_nothing_else(compose: Compose) -> None:
     near, far = (prepare_dataset(compose(*HOURLY, *words)) for words in ([], ["data.lead=12"]))
     assert far.target_starts("test").tolist() == near.target_starts("test").tolist()

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
+from seqexp.evaluation.diagnostics import (
+    diagnose_fit,
+    diagnose_forecasts,
+    diagnose_scores,
+    diagnose_series,
+    diagnose_windows,
+)
 from seqexp.evaluation.evaluate import score_split
 from seqexp.evaluation.metrics import Scale
 
@@ -31,6 +37,21 @@ BOUNDS = {"train": (0, 100), "validation": (100, 130), "test": (130, 160)}
 )
 def test_forecasts(forecast: Any, signs: set[str]) -> None:
     assert set(diagnose_forecasts(TRUE, forecast, LAST)) == signs
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "says"),
+    [
+        (10, 10, ""),
+        (0, 10, ""),
+        (0, 9, "test has 9 windows:"),
+        (3, 1, "validation has 3 windows and test has 1 window:"),
+    ],
+)
+def test_few_windows(validation: int, test: int, says: str) -> None:
+    found = diagnose_windows({"validation": validation, "test": test})
+    assert set(found) == ({"few_windows"} if says else set())
+    assert found.get("few_windows", "").startswith(says)
 
 
 def test_a_single_step_is_never_flat() -> None:

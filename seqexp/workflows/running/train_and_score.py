@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset
-from seqexp.evaluation.diagnostics import diagnose_fit, diagnose_forecasts, diagnose_scores, diagnose_series
+from seqexp.evaluation.diagnostics import (
+    diagnose_fit,
+    diagnose_forecasts,
+    diagnose_scores,
+    diagnose_series,
+    diagnose_windows,
+)
 from seqexp.evaluation.evaluate import SplitScores
 from seqexp.evaluation.own import check_scores, with_own
 from seqexp.spec.experiment import ExperimentSpec
@@ -166,6 +172,8 @@ def score(spec: ExperimentSpec, dataset: Dataset, forecast: Forecast, progress: 
     if issuer.radius_NK is not None:
         progress.radius = issuer.radius_NK.tolist()
     progress.diagnostics |= diagnose_scores(progress.scores)
+    if spec.evaluation.backtest.fold is None:  # that is pooled with the others
+        progress.diagnostics |= diagnose_windows({split: len(dataset.starts[split]) for split in progress.scores})
     if not spec.data.is_tokens:
         for bounds in dataset.splits:
             stretches = {split: bounds.of(split) for split in dataset.starts}

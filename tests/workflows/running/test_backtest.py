@@ -107,6 +107,8 @@ def test_folds_of_other_sizes_count_by_their_windows(project: Project) -> None:
     runs = [outcome.stored for outcome in run_sweep(project, plan_sweep(project, words)).outcomes]
     windows = [run.record.data["windows"]["test"] for run in runs]
     assert windows[0] > windows[2]
+    assert windows[2] < 10
+    assert not any("few_windows" in run.record.diagnostics for run in runs)  # they are pooled
     error = np.concatenate([run.forecasts["forecast"] - run.forecasts["true"] for run in runs])
     (row,) = (row for row in build_leaderboard(runs)[0].rows if row.run)
     assert row.metrics["test/mae"] == pytest.approx(np.abs(error).mean())

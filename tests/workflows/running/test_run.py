@@ -123,6 +123,13 @@ def test_the_logged_model_forecasts_in_source_units(
     assert np.allclose(model.predict(past), arrays["forecast"], atol=1e-4)
 
 
+def test_a_run_on_few_windows_says_so(project: Project) -> None:
+    splits = "data.split={train: 0.8, validation: 0.15, test: 0.05}"
+    found = _run(project, splits, "tracking=none").stored.record
+    assert found.data["windows"]["test"] < 10
+    assert found.diagnostics["few_windows"].startswith(f"test has {found.data['windows']['test']} windows:")
+
+
 def test_the_same_run_again_is_done_already(project: Project) -> None:
     first = _run(project)
     again = _run(project, "name=trial", "training.threads=1", "tracking.tags={a: b}")
