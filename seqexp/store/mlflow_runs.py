@@ -13,6 +13,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import QUIET, READY
+from seqexp.store.outage import reason_of
 from seqexp.store.projection import ShownRun
 
 MOST_BYTES = 100_000_000  # of one file: what a record, single steps or a history never come near
@@ -93,7 +94,7 @@ class MlflowRuns:
                 try:
                     got = Path(self._client.download_artifacts(run.run_id, name, scratch))
                 except self._failures as error:
-                    message = f"{name} of the MLflow run {run.run_id} cannot be had: {_first_line(error)}"
+                    message = f"{name} of the MLflow run {run.run_id} cannot be had: {reason_of(error)}"
                     raise StoreError(message, key=self._key) from None
                 if got.is_symlink() or not got.is_file():
                     raise StoreError(f"{name} of the MLflow run {run.run_id} is no file.", key=self._key)
@@ -123,7 +124,7 @@ class MlflowRuns:
         try:
             yield
         except self._failures as error:
-            message = f"MLflow at {self.uri} does not answer: {_first_line(error)}"
+            message = f"MLflow at {self.uri} does not answer: {reason_of(error)}."
             mend = "Is the server up, and is the address right? seqexp ui starts one on the workspace's own store."
             raise StoreError(message, key=self._key, mend=mend) from None
 
@@ -134,7 +135,3 @@ def _shown(run: Any, experiment: str) -> ShownRun:
     return ShownRun(
         info.run_id, experiment, info.status, info.start_time or 0, dict(data.tags), dict(data.metrics), is_deleted
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

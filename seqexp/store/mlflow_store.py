@@ -18,6 +18,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_model import save_pyfunc
+from seqexp.store.outage import reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
 #: Defaults for a person's own machine; whatever is set already stays.
@@ -266,11 +267,12 @@ class MlflowStore:
         try:
             yield
         except self._failures as error:
-            reason = str(error).strip().splitlines()[0][:300]
             mend = ""
             if local_path(self.uri) and isinstance(error, self._failures[1]):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
-            raise StoreError(f"MLflow at {self.uri} does not answer: {reason}{mend}", key="tracking.uri") from None
+            raise StoreError(
+                f"MLflow at {self.uri} does not answer: {reason_of(error)}.{mend}", key="tracking.uri"
+            ) from None
 
 
 def _all_tags(run: Projection) -> dict[str, str]:

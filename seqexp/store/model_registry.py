@@ -13,6 +13,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import QUIET
+from seqexp.store.outage import outage, reason_of
 from seqexp.store.run_dir import RECORD
 
 PREFIX = "models:/"
@@ -71,7 +72,7 @@ class ModelRegistry:
                 self._client.set_registered_model_alias(name, alias, found.version)
             return self._told(self._client.get_model_version(name, found.version))
         except self._failure as error:
-            raise StoreError(f"MLflow at {self.uri} does not register {name!r}: {_first_line(error)}") from None
+            raise StoreError(f"MLflow at {self.uri} does not register {name!r}: {reason_of(error)}") from None
 
     def find(self, address: str) -> Version:
         """Return what ``models:/NAME/3`` or ``models:/NAME@champion`` stands for.
@@ -85,17 +86,17 @@ class ModelRegistry:
                 return self._told(self._client.get_model_version_by_alias(name, alias))
             return self._told(self._client.get_model_version(name, version))
         except self._failure as error:
+            if why := outage(error):
+                raise StoreError(f"the registry of {self.uri} does not answer: {why}.") from None
             mend = f"seqexp register RUN {name} --alias {alias or 'champion'} registers one."
-            raise StoreError(
-                f"{address} is not in the registry of {self.uri}: {_first_line(error)}", mend=mend
-            ) from None
+            raise StoreError(f"{address} is not in the registry of {self.uri}: {reason_of(error)}", mend=mend) from None
 
     def runs(self) -> set[tuple[str, str]]:
         """Return run key and attempt of every run with a registered version."""
         try:
             found = self._client.search_model_versions(max_results=10_000)
         except self._failure as error:
-            raise StoreError(f"the registry of {self.uri} does not answer: {_first_line(error)}") from None
+            raise StoreError(f"the registry of {self.uri} does not answer: {reason_of(error)}") from None
         return {(version.tags.get(RUN_KEY, ""), version.tags.get(ATTEMPT, "")) for version in found}
 
     def download(self, version: Version, folder: Path) -> Path:
@@ -110,7 +111,7 @@ class ModelRegistry:
             source = self._client.get_model_version_download_uri(version.name, version.number)
             got = mlflow.artifacts.download_artifacts(source, dst_path=str(folder), tracking_uri=self.uri)
         except (self._failure, OSError) as error:
-            message = f"the model {version.name} {version.number} cannot be had from {self.uri}: {_first_line(error)}"
+            message = f"the model {version.name} {version.number} cannot be had from {self.uri}: {reason_of(error)}"
             raise StoreError(message) from None
         record = next(Path(got).rglob(RECORD), None)
         if record is None:
@@ -161,7 +162,3 @@ def _parts(address: str) -> tuple[str, str, str]:
         return name, version, ""
     mend = f"Write {PREFIX}NAME@ALIAS or {PREFIX}NAME/VERSION."
     raise StoreError(f"{address!r} is no address of a registered model.", mend=mend)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

@@ -162,6 +162,9 @@ def _explained(table: Table | None) -> Iterator[None]:
         if table is None:
             raise
         mend = "The run says how its tables are written; bring this one into that form."
+        if isinstance(table, Path) and not table.exists():
+            mend = "A relative path counts from the working directory."
+            raise DataError(f"there is no file {table}.", key="--input", mend=mend) from None
         renamed = {"data.path": "--input" if isinstance(table, Path) else "table"}
         raise DataError(
             [

@@ -121,3 +121,6 @@ def test_several_series_are_followed_one_by_one(tmp_path: Path) -> None:
     pd.read_csv(tmp_path / "new.csv").drop(columns="shop").to_csv(tmp_path / "none.csv", index=False)
     with pytest.raises(SeqexpError, match="no column 'shop'"):
         predict(stored, tmp_path / "none.csv")
+    with pytest.raises(SeqexpError, match=r"^--input: there is no file .*absent.csv") as error:
+        predict(stored, tmp_path / "absent.csv")
+    assert "YAML" not in str(error.value)  # it was named on the command line
