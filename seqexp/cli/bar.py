@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from seqexp.workflows.running.reporter import Reporter
 if TYPE_CHECKING:
     from seqexp.store.run_dir import StoredRun
     from seqexp.training.watch import EpochEvent
+
+
+_LINE = 80  # characters of a line that tells of a run: a log is often read where longer ones are folded
+_PREFIX = re.compile(r"(?<=\s)(?:\w+\.)+(?=\w+=)")  # optimizer. of optimizer.learning_rate=0.01
 
 
 class BarReporter(Reporter):
@@ -81,8 +86,9 @@ class BarReporter(Reporter):
             if skill is not None and (self._best is None or skill > self._best[0]):
                 self._best = skill, self._titles[number]
             if not sys.stderr.isatty() and self._total > 1:
-                line = f"[{self._over}/{self._total}] {self._titles[number]}: {_result(stored)}"
-                console().print(line, markup=False, soft_wrap=True)
+                head, told = f"[{self._over}/{self._total}] ", f": {_result(stored)}"
+                title = short_title(self._titles[number], _LINE - len(head) - len(told))
+                console().print(f"{head}{title}{told}", markup=False, soft_wrap=True)
         self._move()
 
     def closed(self) -> None:
@@ -120,10 +126,27 @@ class BarReporter(Reporter):
         return "  ".join(filter(None, words))
 
 
+def short_title(title: str, room: int) -> str:
+    """Return the title of a run in less room: keys by their last word, and where that is too long not its middle.
+
+    The end of a title is where neighbours differ.
+
+    >>> short_title("encoder_decoder 14->7 seed 0 optimizer.learning_rate=0.01", 60)
+    'encoder_decoder 14->7 seed 0 learning_rate=0.01'
+    >>> short_title("encoder_decoder 14->7 seed 0 optimizer.learning_rate=0.01", 30)
+    'encoder_d...learning_rate=0.01'
+    """
+    title = _PREFIX.sub("", title)
+    if len(title) <= room:
+        return title
+    end = max(room - 3, 2) * 2 // 3
+    return f"{title[: max(room - 3 - end, 1)]}...{title[-end:]}"
+
+
 def _result(stored: StoredRun) -> str:
     record = stored.record
     if record.status != "FINISHED":
         return f"{record.status} ({record.error['reason']})"
-    names = ("val/mae", "test/mae", "val/cross_entropy", "test/accuracy")
-    known = [f"{name} {figure(record.metrics[name])}" for name in names if name in record.metrics]
-    return f"{', '.join(known)} in {record.ended - record.started:.1f} s"
+    names = ("val/mae", "val/cross_entropy", "test/mae", "test/accuracy")  # one is enough to see that it goes well
+    known = [f"{name} {figure(record.metrics[name])}, " for name in names if name in record.metrics]
+    return f"{''.join(known[:1])}{record.ended - record.started:.1f} s"

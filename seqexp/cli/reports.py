@@ -21,9 +21,7 @@ from seqexp.workflows.reading.leaderboard import Block, Row, build_leaderboard
 from seqexp.workflows.running.requests import RunOutcome
 
 if TYPE_CHECKING:
-    from seqexp.workflows.sweeping.dry_run import Outlook
     from seqexp.workflows.sweeping.points import LeftOut
-    from seqexp.workflows.sweeping.search import SearchPlan
     from seqexp.workflows.sweeping.sweep import SweepResult
 
 _INTERVAL = "95% of means"
@@ -99,7 +97,7 @@ def print_sweep(result: SweepResult) -> None:
         console.print()
         print_folds(block)
     _print_signs(result)
-    _print_left_out(result.skipped)
+    print_left_out(result.skipped)
     failed = [(outcome.title, outcome.stored.record.error) for outcome in result.failed]
     if failed:
         rows = [(title, error["reason"], error["message"]) for title, error in failed]
@@ -122,40 +120,7 @@ def print_sweep(result: SweepResult) -> None:
     console.print(f"{', '.join(word for word in words if word)}, in {result.seconds:.0f} s. {_order(blocks)}".rstrip())
 
 
-def print_outlook(outlook: Outlook) -> None:
-    """Print what a sweep would do."""
-    console = results()
-    if outlook.plan.search:
-        _print_search(outlook.plan.search)
-        return
-    states = [("to do", outlook.to_do), ("done", outlook.done), ("failed", outlook.failed)]
-    rows = [(state, point.run_key, title_of(point.spec), point.label) for state, points in states for point in points]
-    console.print(make_table(("", "run", "experiment", "point"), rows, whole=2))
-    console.print()
-    _print_left_out(outlook.plan.left_out)
-    words = [f"{len(outlook.to_do)} to do", f"{len(outlook.done)} done", f"{len(outlook.plan.left_out)} left out"]
-    if outlook.failed:
-        words.insert(2, f"{len(outlook.failed)} failed before (--retry-failed runs them again)")
-    programs = f"{outlook.programs} program{'' if outlook.programs == 1 else 's'} to compile"
-    about = "" if outlook.seconds is None else f"; about {outlook.seconds:,.0f} s of training, judged by earlier runs"
-    console.print(f"{', '.join(words)}; {programs}{about}.")
-
-
-def _print_search(search: SearchPlan) -> None:
-    """Print what a search would choose from."""
-    console, execution = results(), search.execution
-    axes = search.as_values()["axes"]
-    rows = [(key, ", ".join(map(str, axis)) if isinstance(axis, list) else axis) for key, axis in axes.items()]
-    console.print(make_table(("chosen by Optuna", "from"), rows, whole=1))
-    console.print()
-    seeds = f" of {search.repeats} seeds each" if search.repeats > 1 else ""
-    how = f"sampler {execution.sampler}, seed {execution.search_seed}, pruning {execution.pruning}"
-    console.print(
-        f"Up to {execution.trials} trials{seeds}, the lowest {search.example.spec.evaluation.select} sought; {how}."
-    )
-
-
-def _print_left_out(left_out: Sequence[LeftOut]) -> None:
+def print_left_out(left_out: Sequence[LeftOut]) -> None:
     """Print the points that are not run, once for each reason."""
     if not left_out:
         return

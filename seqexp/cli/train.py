@@ -82,7 +82,9 @@ def sweep(
     force: Force = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run, and run nothing; --json names every point.")
+    ] = False,
     json: Json = False,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
@@ -153,7 +155,7 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
 
 
 def _look_ahead(project: Project, words: list[str], options: SweepOptions, *, json: bool) -> None:
-    from seqexp.cli import reports
+    from seqexp.cli.outlook import print_outlook
     from seqexp.cli.screen import print_json
     from seqexp.workflows.sweeping.dry_run import look_ahead
     from seqexp.workflows.sweeping.plan import plan_sweep
@@ -164,7 +166,7 @@ def _look_ahead(project: Project, words: list[str], options: SweepOptions, *, js
     if json:
         print_json(outlook.as_values())
     else:
-        reports.print_outlook(outlook)
+        print_outlook(outlook)
 
 
 def _refuse_nothing(plan: Plan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import seqexp
+from seqexp.cli.bar import BarReporter
+from seqexp.cli.outlook import print_outlook
 from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import StoredRun, list_runs
 from seqexp.store.sweep_dir import own_sweep
@@ -201,6 +204,32 @@ def test_a_dry_run_says_what_would_be_run(project: Project) -> None:
     assert outlook.seconds is not None
     assert len(look_ahead(project, plan, SweepOptions(force=True)).to_do) == 4
     assert len(list(list_runs(project.runs))) == 2
+
+
+def test_of_many_points_a_dry_run_shows_the_first_and_the_last(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = plan_sweep(project, [*TestAgain.WORDS, "seed=0..899"])
+    print_outlook(look_ahead(project, plan, SweepOptions()))
+    shown = capsys.readouterr().out
+    assert [seed for seed in range(900) if re.search(rf"seed={seed}\b", shown)] == [0, 1, 2, 3, 4, 5, 897, 898, 899]
+    assert "and 891 more" in shown
+    assert "--json names every point" in shown
+    assert "900 to do" in shown
+    few = plan_sweep(project, [*TestAgain.WORDS, "seed=0..11"])
+    print_outlook(look_ahead(project, few, SweepOptions()))
+    shown = capsys.readouterr().out
+    assert all(re.search(rf"seed={seed}\b", shown) for seed in range(12))
+    assert "--json" not in shown
+
+
+def test_a_line_for_each_run_fits_into_eighty_columns(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*TestAgain.WORDS, "optimizer.learning_rate=0.01,0.02", "training.batch_size=16,32"]
+    run_sweep(project, plan_sweep(project, words), reporter=BarReporter())
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("[")]
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 80
+    assert all(re.search(r"=\d+: val/mae [\d.]+, [\d.]+ s$", line) for line in lines)
 
 
 def test_a_leaderboard_ranks_inside_a_block_by_validation_alone(project: Project) -> None:
