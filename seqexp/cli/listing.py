@@ -128,19 +128,21 @@ def _print_studies(console: Console, project: Project) -> None:
 
 def _print_runs(console: Console, project: Project, last: int) -> None:
     from seqexp.store.run_dir import list_runs
+    from seqexp.workflows.reading.labels import what_differs
 
     runs = list(list_runs(project.runs))
+    shown = runs[-last:]
     rows = [
         (
             run.path.name,
             run.record.name,
-            run.record.title,
+            f"{run.record.title} {differs}".rstrip(),
             run.record.status,
             number(run.record.metrics.get("val/mae")),
             number(run.record.metrics.get("test/mae")),
             datetime.fromtimestamp(run.record.started).strftime("%Y-%m-%d %H:%M"),
         )
-        for run in runs[-last:]
+        for run, differs in zip(shown, what_differs(shown), strict=True)
     ]
     if not rows:
         console.print(f"No runs yet in {project.runs}. Make one: seqexp run")

@@ -13,6 +13,7 @@ from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.reading.pooling import backtest_of
 from seqexp.workflows.reading.where import as_written
 
+_MOST_WORDS = 4  # beside a title
 _ITEM = re.compile(r"(.+)\[\d+\]")
 UNTOLD = (  # keys by which no row is told: without effect, derived, or in every label already
     "tracking",
@@ -50,6 +51,28 @@ def labels_of(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str
     ]
 
 
+def what_differs(runs: Sequence[StoredRun]) -> list[str]:
+    """Return for each run in what it differs from those of the same title, in a few words; nothing where in nothing."""
+    alike: dict[str, list[int]] = {}
+    for place, run in enumerate(runs):
+        alike.setdefault(run.record.title, []).append(place)
+    words = [""] * len(runs)
+    for places in alike.values():
+        members = [runs[place] for place in places]
+        flat = [with_lists(leaves(run.spec)) for run in members]
+        keys = dict.fromkeys(key for values in flat for key in values if not key.startswith((*UNTOLD, "seed")))
+        varied = [key for key in keys if len({str(values.get(key)) for values in flat}) > 1]
+        # Of another data set or optimizer the name says enough.
+        named = tuple(key.removesuffix("name") for key in varied if key.endswith(".name"))
+        varied = [key for key in varied if not key.startswith(named) or f"{key.split('.')[0]}.name" == key]
+        layers = [_layers(run) for run in members]
+        for place, values, kinds in zip(places, flat, layers, strict=True):
+            told = [f"{_word_of(key)}={_told(values[key])}" for key in varied if key in values]
+            told += [kinds] if len(set(layers)) > 1 else []
+            words[place] = " ".join(told[:_MOST_WORDS]) + (" ..." if len(told) > _MOST_WORDS else "")
+    return words
+
+
 def with_lists(flat: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Put the items of each list of values under one key again: ``quantiles[0]`` and its like are one thing.
 
@@ -63,6 +86,11 @@ def with_lists(flat: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         else:
             found[key] = value
     return found
+
+
+def _word_of(key: str) -> str:
+    """Return the last word of a key; of a name, what it names: ``data`` of ``data.name``."""
+    return key.removesuffix(".name").split(".")[-1]
 
 
 def _told(value: Any) -> str:
