@@ -61,9 +61,9 @@ def print_notes(verdicts: Sequence[Verdict]) -> None:
 
 
 def _print_figures(done: Rerun) -> None:
-    """Print the figures of the model that differ, in the order of the record."""
-    changed = {change.name: change for change in done.verdict.changes}
-    shown = [changed[name] for name in done.before.record.metrics if name in changed][:_MOST]
+    """Print the figures of the model that differ, those that differ most first."""
+    changed = done.verdict.changes
+    shown = [change for change in changed if change.name in done.before.record.metrics][:_MOST]
     if not shown:
         return
     results().print(make_table(("figure", "recorded", "now", "relative"), map(_cells, shown), numbers=1))

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from seqexp.cli.verdicts import print_rerun
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import HISTORY, STEPS, StoredRun, history_file, steps_file, write_run
 from seqexp.workflows.identity import run_key_of
 from seqexp.workflows.rerunning import differences
 from seqexp.workflows.rerunning.differences import find_differences, not_held
+from seqexp.workflows.rerunning.rerun import Rerun
 from seqexp.workflows.rerunning.verdict import Change, Verdict, judge
+from seqexp.workflows.running.requests import RunOutcome
 
 ENVIRONMENT = {
     "versions": {"python": "3.11.9", "tensorflow": "2.21.0", "mlflow": "3.17.2"},
@@ -273,3 +276,13 @@ def test_the_verdict_goes_into_json(make: Callable[..., StoredRun]) -> None:
     text = json.dumps(values, allow_nan=False)
     assert values["largest"] == {"name": "val/mae", "before": 300.0, "after": None, "relative": None}
     assert json.loads(text)["verdict"] == "drifted"
+
+
+def test_the_figures_that_differ_most_stand_first(
+    make: Callable[..., StoredRun], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = make(metrics={"val/mae": 300.0, "test/mae": 200.0, "test/rmse": 100.0})
+    after = make(metrics={"val/mae": 300.001, "test/mae": 200.01, "test/rmse": 100.0001})
+    print_rerun(Rerun(before, RunOutcome(after), _verdict(before, after)))
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "/mae" in line or "/rmse" in line]
+    assert lines[-3:] == ["test/mae", "val/mae", "test/rmse"]
