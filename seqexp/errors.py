@@ -55,6 +55,10 @@ class ModelError(SeqexpError):
     """The layers cannot be built, or do not give the shape that the experiment needs."""
 
 
+class OwnCodeFailed(ModelError):
+    """A user's own loss or metric raised an exception: in a sweep, its runs failed for that."""
+
+
 class StoreError(SeqexpError):
     """A run directory is missing, damaged, or not what was asked for."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.errors import ModelError
+from seqexp.errors import ModelError, OwnCodeFailed
 from seqexp.evaluation.baselines import Baseline
 from seqexp.evaluation.evaluate import SplitScores
 from seqexp.evaluation.history import History
@@ -30,7 +30,7 @@ def check_scores(parts: Sequence[Part], *, steps: int, targets: int) -> None:
     """Call a user's own scores with a few numbers, before hours are spent on what they then fail to score.
 
     Raises:
-        ModelError: One of them fails, or gives no number.
+        OwnCodeFailed: One of them fails, or gives no number.
     """
     true_WNK = np.random.default_rng(0).normal(size=(8, steps, targets))
     for part in parts:
@@ -39,7 +39,7 @@ def check_scores(parts: Sequence[Part], *, steps: int, targets: int) -> None:
             _score(part, true_WNK, true_WNK[::-1])
         except Exception as error:  # it is a user's code
             message = f"the metric {own.name} ({own.place}) fails: {type(error).__name__}: {error}"
-            raise ModelError(message, key="evaluation.metrics", mend="It returns one number.") from None
+            raise OwnCodeFailed(message, key="evaluation.metrics", mend="It returns one number.") from None
 
 
 def with_own(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from seqexp.errors import SeqexpError
+from seqexp.errors import OwnCodeFailed, SeqexpError
 
 Work = Callable[[Any, Callable[[Any], None]], Any]
 
@@ -97,7 +97,8 @@ def broken(task: Task, worker: str, error: BaseException) -> Broken:
         return Broken(task.number, worker, "stopped", "it was stopped")
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, SeqexpError):
-        return Broken(task.number, worker, "refused", first, str(error))
+        reason = "exception" if isinstance(error, OwnCodeFailed) else "refused"
+        return Broken(task.number, worker, reason, first, str(error))
     explanation = "".join(traceback.format_exception(error))
     return Broken(task.number, worker, "exception", f"{type(error).__name__}: {first}", explanation)
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqexp.errors import ModelError
+from seqexp.errors import ModelError, OwnCodeFailed
 from seqexp.plugins.table import find
 from seqexp.spec.catalogue import arguments_of, canonical_name
 from seqexp.spec.parts import Part, split_part
@@ -87,7 +87,8 @@ def check_settings(optimizer: OptimizerSpec, training: TrainingSpec, *, targets:
     """Make optimizer, loss and metrics once, and forget them; a user's own loss is called with a few zeros.
 
     Raises:
-        ModelError: Keras refuses an argument of one of them, or the loss fails; the key says which.
+        ModelError: Keras refuses an argument of one of them; the key says which.
+        OwnCodeFailed: The loss fails.
     """
     made: dict[str, Callable[[], object]] = {
         "optimizer": lambda: make_optimizer(optimizer),
@@ -105,7 +106,7 @@ def check_settings(optimizer: OptimizerSpec, training: TrainingSpec, *, targets:
             make_loss(training.loss, weighted=True)(zeros_BNK, zeros_BNK, keras.ops.ones((2, 3)))
         except Exception as error:  # it is a user's code
             message = f"the loss {own.name} ({own.place}) fails: {type(error).__name__}: {_first_line(error)}"
-            raise ModelError(message, key="training.loss") from None
+            raise OwnCodeFailed(message, key="training.loss") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seqexp.errors import ConfigError
+from seqexp.errors import ConfigError, OwnCodeFailed
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ def work(payload: Any, tell: Callable[[Any], None]) -> Any:
     for content in payload.get("tells", []):
         tell(content)
     if "raises" in payload:
-        raise {"error": ValueError, "refused": ConfigError, "memory": MemoryError}[payload["raises"]]("this is why")
+        raise {"error": ValueError, "refused": ConfigError, "own": OwnCodeFailed, "memory": MemoryError}[
+            payload["raises"]
+        ]("this is why")
     ends = time.monotonic() + payload.get("chats", 0)
     while time.monotonic() < ends:
         tell("and so on")

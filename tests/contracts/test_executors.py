@@ -109,7 +109,8 @@ class TestEvery:
         assert _events(executor, []) == []
 
     @pytest.mark.parametrize(
-        ("raises", "reason"), [("error", "exception"), ("refused", "refused"), ("memory", "exception")]
+        ("raises", "reason"),
+        [("error", "exception"), ("refused", "refused"), ("own", "exception"), ("memory", "exception")],
     )
     def test_an_error_stays_where_it_is(self, raises: str, reason: str, executor: Executor) -> None:
         last = _last(_events(executor, _tasks({"raises": raises}, {"gives": 1})))
