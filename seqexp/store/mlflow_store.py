@@ -18,6 +18,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_model import save_pyfunc
+from seqexp.store.mlflow_view import RunsView, ViewShelf
 from seqexp.store.outage import reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
@@ -65,13 +66,21 @@ class MlflowStore:
                 make_store(path)
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
+        self._shelf = ViewShelf(self._client, self._failures)
 
     def open_run(
-        self, experiment: str, run_name: str, *, started: int, params: dict[str, str], tags: dict[str, str]
+        self,
+        experiment: str,
+        run_name: str,
+        *,
+        started: int,
+        params: dict[str, str],
+        tags: dict[str, str],
+        view: RunsView | None = None,
     ) -> str:
         """Show a run that is being trained, and return its MLflow run id."""
         with self._explained():
-            experiment_id = self._experiment(experiment)
+            experiment_id = self._experiment(experiment, view)
             same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("run_key", "workspace"))
             self._end_left_behind(experiment_id, same, started)
             made = self._client.create_run(experiment_id, started, tags, run_name)
@@ -98,7 +107,7 @@ class MlflowStore:
             StoreError: The store refuses, or cannot be reached.
         """
         with self._explained():
-            experiment_id = self._experiment(run.experiment)
+            experiment_id = self._experiment(run.experiment, run.view)
             found = self._find_sent(experiment_id, run)
             if found is not None and found.data.tags.get(READY):
                 return str(found.info.run_id)
@@ -119,7 +128,7 @@ class MlflowStore:
     def open_sweep(self, sweep: SweepProjection) -> str:
         """Show a sweep as running, or as running again, and return its MLflow run id."""
         with self._explained():
-            experiment_id = self._experiment(sweep.experiment)
+            experiment_id = self._experiment(sweep.experiment, sweep.view)
             found = self._find(experiment_id, sweep.identity)
             if found is not None:
                 self._client.update_run(found.info.run_id, status="RUNNING")
@@ -183,12 +192,21 @@ class MlflowStore:
         with self._explained():
             return self._experiment(name)
 
-    def _experiment(self, name: str) -> str:
+    def page_of(self, experiment: str, view: RunsView) -> str | None:
+        """Return where the UI shows an experiment, from its server's address on; None where there is none."""
+        with self._explained():
+            return self._shelf.page_of(experiment, view)
+
+    def _experiment(self, name: str, view: RunsView | None = None) -> str:
         found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            if found.lifecycle_stage == "deleted":
-                self._client.restore_experiment(found.experiment_id)
-            return str(found.experiment_id)
+        if found is not None and found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        experiment_id = str(found.experiment_id) if found is not None else self._make_experiment(name)
+        if view is not None:
+            self._shelf.put(experiment_id, found.tags if found is not None else {}, view)
+        return experiment_id
+
+    def _make_experiment(self, name: str) -> str:
         place = (self._artifacts / name).as_uri() if local_path(self.uri) else None
         with alone(self.uri):  # two first runs at once make one experiment
             again = self._client.get_experiment_by_name(name)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqexp.store.mlflow_view import RunsView
+
 
 @dataclass(frozen=True)
 class Point:
@@ -35,6 +37,7 @@ class Projection:
         files: Files of the run directory -> folder among the artifacts.
         model: What makes a logged model of the run, or None.
         run_id: Of the MLflow run that showed it while it trained, or an empty text.
+        view: What the experiment's page is to open with; None for what is there.
     """
 
     experiment: str
@@ -50,6 +53,7 @@ class Projection:
     files: dict[Path, str] = field(default_factory=dict)
     model: LoggedModel | None = None
     run_id: str = ""
+    view: RunsView | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class SweepProjection:
         params: The swept keys with their values.
         tags: All other tags.
         note: Markdown.
+        view: What the experiment's page is to open with.
     """
 
     experiment: str
@@ -111,3 +116,4 @@ class SweepProjection:
     params: dict[str, str]
     tags: dict[str, str]
     note: str = ""
+    view: RunsView | None = None

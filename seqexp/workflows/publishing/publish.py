@@ -36,6 +36,7 @@ from seqexp.store.run_dir import (
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.summary import is_beside, metric_name, summary_tags
+from seqexp.workflows.publishing.views import view_of_run
 from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
@@ -104,6 +105,7 @@ class Publisher:
                 **tags,
                 **_description(tree),
             },
+            view=view_of_run(tree, tags),
         )
 
     def add_epochs(self, run_id: str, rows: Sequence[Mapping[str, float]]) -> None:
@@ -202,6 +204,7 @@ def _projection(
         | dict.fromkeys(sorted((run.path / PLUGINS).glob("*.py")), PLUGINS),
         model=model,
         run_id=shown.run_id,
+        view=view_of_run(spec, tags),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from seqexp.store.projection import SweepProjection
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.publishing.publish import Publisher, workspace_tag
+from seqexp.workflows.publishing.views import view_of_sweep
 from seqexp.workflows.reading.leaderboard import Block, build_leaderboard
 from seqexp.workflows.running.requests import RunOutcome
 
 _COLUMNS = ("val/mae", "val/skill", "test/mae", "test/rmse", "test/mase", "test/skill")
 FrozenPlan = Mapping[str, Any]
-PARENT = "mlflow.parentRunId"
 
 
 def sweep_tag(plan: FrozenPlan) -> dict[str, str]:
@@ -92,6 +92,7 @@ class SweepPublisher:
             params=_axes(self._plan),
             tags={**sweep_tag(self._plan), "seqexp.kind": "sweep", "mlflow.source.name": "seqexp"},
             note=self._plan["question"],
+            view=view_of_sweep(self._plan["select"], _swept(self._plan)),
         )
 
     def _counts(self, outcomes: Sequence[RunOutcome]) -> dict[str, float]:
@@ -110,10 +111,14 @@ def _axes(plan: FrozenPlan) -> dict[str, str]:
     """Return the swept keys with the values that they took; of a search, what they are chosen from, and how."""
     if search := plan["search"]:
         how = {f"execution.{key}": str(search[key]) for key in ("search", "sampler", "search_seed", "pruning")}
-        axes = {
-            key: ",".join(map(str, axis)) if isinstance(axis, list) else axis for key, axis in search["axes"].items()
-        }
-        return {**how, **axes}
+        return {**how, **_swept(plan)}
+    return _swept(plan)
+
+
+def _swept(plan: FrozenPlan) -> dict[str, str]:
+    if search := plan["search"]:
+        axes = search["axes"].items()
+        return {key: ",".join(map(str, axis)) if isinstance(axis, list) else axis for key, axis in axes}
     found: dict[str, dict[str, None]] = {}
     for point in [*plan["points"], *plan["left_out"]]:
         for word in point["label"].split():

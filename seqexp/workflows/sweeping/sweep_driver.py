@@ -18,6 +18,7 @@ from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.live import LiveRun
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
 from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
+from seqexp.workflows.publishing.views import PARENT
 from seqexp.workflows.running.checkpoints import checkpoint_place, clear_checkpoint
 from seqexp.workflows.running.compute import Computed
 from seqexp.workflows.running.kept_data import keep_data
@@ -29,7 +30,7 @@ from seqexp.workflows.sweeping.earlier import SweepOptions, find_earlier
 from seqexp.workflows.sweeping.executors import RunTask
 from seqexp.workflows.sweeping.plan import Plan
 from seqexp.workflows.sweeping.points import LeftOut, Point
-from seqexp.workflows.sweeping.publish_sweep import PARENT, SweepPublisher, log_best_models, sweep_tag
+from seqexp.workflows.sweeping.publish_sweep import SweepPublisher, log_best_models, sweep_tag
 from seqexp.workflows.sweeping.thinning import Freed, behind_best, thin_out
 
 

@@ -12,9 +12,10 @@ from seqexp.store.run_dir import StoredRun, find_finished, find_last, list_runs,
 from seqexp.store.sweep_dir import is_owned, list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.publishing.views import PARENT
 from seqexp.workflows.running.keep import is_asked_for, keep_wanted, tracking_of
 from seqexp.workflows.running.requests import RunOutcome
-from seqexp.workflows.sweeping.publish_sweep import PARENT, FrozenPlan, SweepPublisher, log_best_models, sweep_tag
+from seqexp.workflows.sweeping.publish_sweep import FrozenPlan, SweepPublisher, log_best_models, sweep_tag
 
 
 @dataclass(frozen=True)
