@@ -120,13 +120,15 @@ def _open_ui(workspace: Path) -> None:
     )
     try:
         line = process.stdout.readline() if process.stdout else ""
-        assert re.search(r"http://127\.0\.0\.1:57\d\d", line)
+        address = re.search(r"http://127\.0\.0\.1:(57\d\d)(\S*)", line)
+        assert address
+        assert "viewStateShareKey=seqexp-" in address[2]
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 130
     with pytest.raises(OSError):  # a signal right after the first line ends the server too
-        socket.create_connection(("127.0.0.1", int(line.rstrip().rpartition(":")[2].split()[0])), timeout=2)
+        socket.create_connection(("127.0.0.1", int(address[1])), timeout=2)
 
 
 @pytest.mark.parametrize("text", SHELL, ids=lambda text: text.splitlines()[0][:40])

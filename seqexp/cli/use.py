@@ -100,9 +100,12 @@ def ui(
 ) -> None:
     """Open the MLflow UI on the workspace's store, for this machine only; Ctrl-C ends it.
 
+    Its address leads to the experiment that was run last: the runs by validation, beside what was swept.
+
     [bold]Example:[/]  seqexp ui --port 5001
     """
-    from seqexp.cli.screen import progress, results
+    from seqexp.cli.pages import print_pages
+    from seqexp.cli.screen import progress
     from seqexp.store.mlflow_ui import HOST, free_port, running_ui
     from seqexp.workflows.project import open_project
     from seqexp.workflows.publishing.publish import default_tracking_uri
@@ -110,12 +113,12 @@ def ui(
     project = open_project(workspace)
     uri = default_tracking_uri(project)
     if uri.startswith(("http://", "https://")):
-        results().print(f"The runs are on a server: {uri}", soft_wrap=True)
+        print_pages(project, uri, uri.rstrip("/"), "The runs are on a server:")
         return
     port = free_port(port)
     progress().print("Starting the MLflow UI (10 to 30 s) ...")
     with running_ui(uri, port, project.workspace / "mlartifacts") as server:
-        results().print(f"MLflow UI: [bold]http://{HOST}:{port}[/]   Ctrl-C ends it.")
+        print_pages(project, uri, f"http://{HOST}:{port}", "MLflow UI:", "Ctrl-C ends it.")
         server.communicate()
 
 
