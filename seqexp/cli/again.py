@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from seqexp.cli.options import A_RUN, ConfigDir, Json, Plugins, Workspace
+from seqexp.cli.options import A_RUN, ConfigDir, FromMlflow, Json, Plugins, Workspace
 from seqexp.cli.signals import Stopped
 from seqexp.cli.words import FROM_MLFLOW, without_option
 from seqexp.errors import ConfigError
@@ -70,16 +70,7 @@ def rerun(
         float,
         typer.Option("--tolerance", help="By how much figures may differ, relative to their size.", min=0.0, max=1.0),
     ] = TOLERANCE,
-    from_mlflow: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            FROM_MLFLOW,
-            help="The run is recorded elsewhere, and MLflow shows it: RUN is its MLflow run id or its key there. URI "
-            "is the store (http://host:5000, sqlite:////path/to/mlflow.db); without it, that of the workspace.",
-            metavar="[URI]",
-            show_default=False,
-        ),
-    ] = None,
+    from_mlflow: FromMlflow = None,
     env: Annotated[
         Env,
         typer.Option(

@@ -6,6 +6,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from seqexp.cli.words import FROM_MLFLOW
+
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  (typer reads this form on every Python)
     typer.Argument(
@@ -47,4 +49,14 @@ A_RUN = (
     "A run directory, a run key or the beginning of one. Of several attempts a key means the last finished one that is "
     "no rerun of another; KEY-2 is the second."
 )
+FromMlflow = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        FROM_MLFLOW,
+        help="Read what MLflow shows, not what is recorded here: a run by its MLflow run id, or its key there. URI is "
+        "the store (http://host:5000, sqlite:////path/to/mlflow.db); without it, that of the workspace.",
+        metavar="[URI]",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]

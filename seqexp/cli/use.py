@@ -7,9 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from seqexp.cli.options import ConfigDir, Json, Plugins, Workspace
+from seqexp.cli.options import ConfigDir, FromMlflow, Json, Plugins, Workspace
 from seqexp.cli.table_formats import Format
-from seqexp.cli.words import FROM_MLFLOW
 
 
 class Ground(StrEnum):
@@ -53,16 +52,7 @@ def compare(
     json: Annotated[
         bool, typer.Option("--json", help="Short for --format json: one JSON object on stdout, nothing else there.")
     ] = False,
-    from_mlflow: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            FROM_MLFLOW,
-            help="Read runs from MLflow, not from their directories. URI is the store (http://host:5000, "
-            "sqlite:////path/to/mlflow.db); without it, that of the workspace.",
-            metavar="[URI]",
-            show_default=False,
-        ),
-    ] = None,
+    from_mlflow: FromMlflow = None,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
