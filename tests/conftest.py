@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -34,6 +35,20 @@ SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topol
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first: at the end one process would be at it, and the others idle."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/test_pages.py"))
+
+
+_FEW = 50  # modules: a collection takes longer than it saves
+_modules_left_out = 0
+
+
+def pytest_runtest_setup() -> None:
+    """Keep what was imported out of the search for garbage: Keras makes one before every model."""
+    global _modules_left_out
+    if len(sys.modules) > _modules_left_out + _FEW:
+        gc.unfreeze()
+        gc.collect()  # what is frozen is never found again
+        gc.freeze()
+        _modules_left_out = len(sys.modules)
 
 
 @pytest.fixture(autouse=True)
