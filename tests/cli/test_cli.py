@@ -1,4 +1,7 @@
-"""The command line as a person meets it: real processes, exit codes, what goes to which stream."""
+"""The command line as a person meets it: exit codes, what goes to which stream, signals.
+
+A command is a process of its own where that is what matters, else it is given in this one, which has TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seqexp.store.local_store import may_hold
 
 SEQEXP = str(Path(sys.executable).with_name("seqexp"))
+Command = Callable[..., Any]
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "topology=vector_output", "topology.units=4"]
 
 
@@ -25,9 +31,21 @@ def _run(*words: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run([SEQEXP, *words], capture_output=True, text=True, timeout=120, check=False, **options)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+# One process for all that needs no TensorFlow, which says of each command what it ended with, and what is imported now.
+LOOK = """
+import contextlib, io, json, sys
+from seqexp.cli.main import run_command
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["seqexp", *words]
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = run_command()
+    heavy = sorted({"tensorflow", "keras", "mlflow", "matplotlib"} & sys.modules.keys())
+    print(json.dumps([words, code, bool(said.getvalue()), heavy]))
+"""
+
+
+def test_looking_needs_no_tensorflow() -> None:
+    commands = [
         ["--help"],
         ["run", "--help"],
         ["list"],
@@ -41,15 +59,12 @@ def _run(*words: str, **options) -> subprocess.CompletedProcess[str]:
         ["explain"],
         ["explain", "topology=many_to_many_padded", "--markdown"],
         ["--version"],
-    ],
-    ids=" ".join,
-)
-def test_looking_needs_no_tensorflow(words: list[str]) -> None:
-    done = _run(*words, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert not imported & {"tensorflow", "keras", "mlflow", "matplotlib"}
+    ]
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOK, json.dumps(commands)], capture_output=True, text=True, check=False
+    )
+    told = [json.loads(line) for line in looked.stdout.splitlines()]
+    assert told == [[words, 0, True, []] for words in commands], looked.stderr
 
 
 @pytest.mark.parametrize(
@@ -79,7 +94,19 @@ def test_looking_needs_no_tensorflow(words: list[str]) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_wrong_request_exits_with_2_and_leaves_nothing(words: list[str], says: str, tmp_path: Path) -> None:
+def test_a_wrong_request_exits_with_2_and_leaves_nothing(
+    words: list[str], says: str, tmp_path: Path, command: Command
+) -> None:
+    said = command(*words)
+    assert said.code == 2
+    assert says in said.err.replace("\n", " ")
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("words", "says"), [(["chek"], "Did you mean"), (["run", "training.epoch=3"], "epochs?")])
+def test_so_does_its_process(words: list[str], says: str, tmp_path: Path) -> None:
     done = _run(*words)
     assert done.returncode == 2
     assert says in done.stderr.replace("\n", " ")
@@ -88,33 +115,32 @@ def test_a_wrong_request_exits_with_2_and_leaves_nothing(words: list[str], says:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_run_sweep_and_json(workspace: Path) -> None:
+def test_run_sweep_and_json(workspace: Path, command: Command) -> None:
     first = _run("run", *SMALL, "--json")
     assert first.returncode == 0, first.stderr
     values = json.loads(first.stdout)
     assert set(values) >= {"status", "run_key", "run_dir", "mlflow_run_id", "metrics", "baselines"}
     assert Path(values["run_dir"]).is_dir()
     assert values["metrics"]["test/mae"] > 0
-    again = _run("run", *SMALL)
-    assert "Already done" in again.stdout
-    assert "persistence" in again.stdout
+    again = command("run", *SMALL)
+    assert "Already done" in again.out
+    assert "persistence" in again.out
     (workspace / "mlflow.db").unlink()  # a store that was deleted gets the run again
-    shown = json.loads(_run("run", *SMALL, "--json").stdout)
+    shown = json.loads(command("run", *SMALL, "--json").out)
     assert shown["already_done"]
     assert shown["mlflow_run_id"] != values["mlflow_run_id"]
     assert may_hold(f"sqlite:///{workspace / 'mlflow.db'}", shown["mlflow_run_id"])
     assert not may_hold(f"sqlite:///{workspace / 'mlflow.db'}", values["mlflow_run_id"])
-    swept = _run(
+    swept = command(
         "sweep", *SMALL[:-2], "topology.units=4", "topology=vector_output,one_to_many", "timesteps=14", "--json"
     )
-    assert swept.returncode == 0, swept.stderr
-    values = json.loads(swept.stdout)
+    assert swept.code == 0, swept.err
+    values = json.loads(swept.out)
     assert [run["already_done"] for run in values["runs"]] == [True]
     assert values["skipped"][0]["point"] == "topology=one_to_many"
-    listed = _run("list", "runs")
-    assert values["runs"][0]["run_key"] in listed.stdout
-    forecast = _run("predict", values["runs"][0]["run_key"], "--output", "f.csv")
-    assert forecast.returncode == 0, forecast.stderr
+    assert values["runs"][0]["run_key"] in command("list", "runs").out
+    forecast = command("predict", values["runs"][0]["run_key"], "--output", "f.csv")
+    assert forecast.code == 0, forecast.err
     assert len((workspace / "f.csv").read_text().splitlines()) == 8
 
 
@@ -145,63 +171,76 @@ def test_compare_on_what_runs_have_in_common(workspace: Path) -> None:
     assert "14->5" not in lines
 
 
-def test_sending_a_run_to_mlflow_needs_no_tensorflow(workspace: Path) -> None:
+def test_sending_a_run_to_mlflow_needs_no_tensorflow(workspace: Path, command: Command) -> None:
     """It would be imported with its own settings: all cores, and all that it has to say."""
-    assert _run("run", *SMALL, "tracking=none").returncode == 0
+    assert command("run", *SMALL, "tracking=none").code == 0
     sent = _run("run", *SMALL, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
     assert "MLflow run" in sent.stdout
     assert "mlflow.pyfunc" in sent.stderr
     assert not re.search(r"\| +tensorflow$", sent.stderr, re.MULTILINE)
 
 
-def test_with_json_a_refusal_is_an_object_too(workspace: Path) -> None:
-    done = _run("run", "topology=nope", "--json")
-    assert done.returncode == 2
-    values = json.loads(done.stdout)
+def test_with_json_a_refusal_is_an_object_too(workspace: Path, command: Command) -> None:
+    refused = command("run", "topology=nope", "--json")
+    assert refused.code == 2
+    values = json.loads(refused.out)
     assert values["status"] == "REFUSED"
     assert values["problems"][0]["key"] == "topology"
-    assert json.loads(_run("doctor", "--json").stdout)["status"] == "WELL"
-    assert json.loads(_run("run", "--json", "--forse").stdout)["status"] == "REFUSED"
+    assert json.loads(command("doctor", "--json").out)["status"] == "WELL"
+    assert json.loads(command("run", "--json", "--forse").out)["status"] == "REFUSED"
 
 
-def test_a_failed_run_exits_with_1(workspace: Path) -> None:
+def test_a_failed_run_exits_with_1(workspace: Path, command: Command) -> None:
     words = [word for word in SMALL if "epochs" not in word]
-    done = _run("run", *words, "training.epochs=20", "optimizer.name=SGD", "optimizer.learning_rate=1e12", "--json")
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["reason"] == "diverged"
+    failed = command(
+        "run", *words, "training.epochs=20", "optimizer.name=SGD", "optimizer.learning_rate=1e12", "--json"
+    )
+    assert failed.code == 1
+    assert json.loads(failed.out)["error"]["reason"] == "diverged"
+
+
+def _start_long(words: Sequence[str], **streams: Any) -> subprocess.Popen[str]:
+    """Start a training without end, which leaves a checkpoint as soon as it is at it."""
+    small = [word for word in SMALL if "epochs" not in word]
+    return subprocess.Popen(
+        [SEQEXP, *words, *small, "training.checkpoint={every: 20}", "tracking=none"],
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup, or in a script, it is ignored
+        **streams,
+    )
+
+
+def _wait_for(pattern: str, workspace: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not list(workspace.glob(pattern)):
+        assert time.monotonic() < deadline, f"there is no {pattern}"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_run_with_its_code_and_a_record(signum: signal.Signals, code: int, workspace: Path) -> None:
-    words = [word for word in SMALL if "epochs" not in word]
-    process = subprocess.Popen(
-        [SEQEXP, "run", *words, "training.epochs=100000", "tracking=none"], stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 60
-    while not list(workspace.glob("runs/*/.*.lock")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(6)  # into the training
-    process.send_signal(signum)
-    process.communicate(timeout=30)
+    process = _start_long(["run", "training.epochs=100000"], stderr=subprocess.PIPE)
+    try:
+        _wait_for("runs/*/.checkpoints/*", workspace)
+        process.send_signal(signum)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == code
     (record,) = workspace.glob("runs/*/*/record.json")
     assert json.loads(record.read_text())["status"] == "KILLED"
 
 
 def test_an_interrupted_sweep_tells_what_is_done(workspace: Path) -> None:
-    words = [word for word in SMALL if "epochs" not in word]
-    process = subprocess.Popen(
-        [SEQEXP, "sweep", *words, "training.epochs=1,100000", "tracking=none", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 60
-    while not list(workspace.glob("runs/*/*-1/record.json")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(2)  # into the second
-    process.send_signal(signal.SIGINT)
-    said, told = process.communicate(timeout=30)
+    words = ["sweep", "training.epochs=1,100000", "execution.workers=1", "--json"]
+    process = _start_long(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        _wait_for("runs/*/*-1/record.json", workspace)
+        _wait_for("runs/*/.checkpoints/*", workspace)  # of the second: one epoch leaves none
+        process.send_signal(signal.SIGINT)
+        said, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130
     values = json.loads(said)
     assert values["status"] == "KILLED"
@@ -218,7 +257,7 @@ def test_the_same_run_asked_for_twice_at_once_is_trained_once(workspace: Path) -
     assert len(list(workspace.glob("runs/*/*/record.json"))) == 1
 
 
-def test_a_full_disk_fails_the_run_and_says_where(workspace: Path) -> None:
+def test_a_full_disk_fails_the_run_and_says_where(workspace: Path, command: Command) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))  # the model is larger, the record is not
 
@@ -229,25 +268,25 @@ def test_a_full_disk_fails_the_run_and_says_where(workspace: Path) -> None:
     assert values["status"] == "FAILED"
     assert values["error"]["reason"] == "disk_full"
     assert tempfile.gettempdir() in values["error"]["message"]
-    assert json.loads(_run(*words).stdout)["status"] == "FINISHED"  # once there is room again
-    assert _run("doctor", "--runs").returncode == 0
+    assert json.loads(command(*words).out)["status"] == "FINISHED"  # once there is room again
+    assert command("doctor", "--runs").code == 0
 
 
-def test_doctor_reports_what_else_would_be_refused(workspace: Path) -> None:
+def test_doctor_reports_what_else_would_be_refused(workspace: Path, command: Command) -> None:
     (workspace / "runs").write_text("a file")
-    done = _run("doctor")
-    assert done.returncode == 1
-    assert "is a file" in done.stdout
+    said = command("doctor")
+    assert said.code == 1
+    assert "is a file" in said.out
     (workspace / "seqexp.yaml").write_text("seed: [1")
-    done = _run("doctor")
-    assert done.returncode == 1
-    assert "no valid YAML" in done.stdout
+    said = command("doctor")
+    assert said.code == 1
+    assert "no valid YAML" in said.out
 
 
-def test_doctor_finds_a_damaged_run(workspace: Path) -> None:
-    values = json.loads(_run("run", *SMALL, "tracking=none", "--json").stdout)
-    assert _run("doctor", "--runs").returncode == 0
+def test_doctor_finds_a_damaged_run(workspace: Path, command: Command) -> None:
+    values = json.loads(command("run", *SMALL, "tracking=none", "--json").out)
+    assert command("doctor", "--runs").code == 0
     (Path(values["run_dir"]) / "history.csv").unlink()
-    done = _run("doctor", "--runs")
-    assert done.returncode == 1
-    assert "history.csv" in done.stdout
+    said = command("doctor", "--runs")
+    assert said.code == 1
+    assert "history.csv" in said.out
