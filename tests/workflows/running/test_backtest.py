@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +30,6 @@ DATA = ["data=sine", "data.source.sine.length=240", "training.epochs=2", "timest
 FLAT = "topology.layers=[{Flatten:{}},{Dense:{units:2}},{Reshape:{target_shape:[2,1]}}]"
 FOLDS = ["evaluation=backtest", "evaluation.backtest.folds=3"]
 WORDS = [*DATA, *FOLDS, "execution=inline", "tracking=none", "optimizer.learning_rate=0.01"]
-SEQEXP = str(Path(sys.executable).with_name("seqexp"))
 
 
 @pytest.fixture(scope="module")
@@ -315,13 +312,13 @@ def test_nothing_leaks_into_a_fold(words: list[str], compose: Callable[..., Expe
     assert [verdict.check for verdict in check_leakage(spec) if not verdict.holds] == []
 
 
-def test_run_goes_the_way_of_a_sweep_and_nests_the_folds_in_mlflow(workspace: Path) -> None:
+def test_run_goes_the_way_of_a_sweep_and_nests_the_folds_in_mlflow(
+    workspace: Path, command: Callable[..., Any]
+) -> None:
     words = [*DATA, *FOLDS, FLAT, "execution=inline"]
-    ran = subprocess.run(
-        [SEQEXP, "run", *words, "--json"], capture_output=True, text=True, timeout=120, check=False, env=os.environ
-    )
-    assert ran.returncode == 0, ran.stderr
-    values = json.loads(ran.stdout)
+    ran = command("run", *words, "--json")
+    assert ran.code == 0, ran.err
+    values = json.loads(ran.out)
     assert [run["title"][-6:] for run in values["runs"]] == ["fold 0", "fold 1", "fold 2"]
     assert len(values["backtests"][0]["folds"]) == 3
 
@@ -337,11 +334,11 @@ def test_run_goes_the_way_of_a_sweep_and_nests_the_folds_in_mlflow(workspace: Pa
     best = client.get_run(next(value for tag, value in parent.data.tags.items() if tag.startswith("best.")))
     assert best.data.tags["run_key"] == last.record.run_key
 
-    again = subprocess.run([SEQEXP, "run", *words], capture_output=True, text=True, timeout=120, check=False)
-    assert again.returncode == 0, again.stderr
-    assert "(3 folds)" in again.stdout
-    assert "fold 2" in again.stdout
-    assert "3 done before" in again.stdout
+    again = command("run", *words)
+    assert again.code == 0, again.err
+    assert "(3 folds)" in again.out
+    assert "fold 2" in again.out
+    assert "3 done before" in again.out
 
 
 def test_examples_that_lie_in_no_series_have_no_folds(compose: Callable[..., ExperimentSpec]) -> None:

@@ -28,7 +28,8 @@ from seqexp.workflows.sweeping.plan import plan_sweep
 from seqexp.workflows.sweeping.sweep import SweepResult, run_sweep
 
 Write = Callable[[str, str], Path]
-SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "tracking=none"]
+# A worker takes seconds to start: inline, where it does not matter who computes.
+SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=1", "execution=inline", "tracking=none"]
 
 
 def _folder(path: Path) -> Path:
@@ -45,7 +46,6 @@ class TestAgain:
         "optimizer=sgd",
         "optimizer.clipnorm=null",
         "training.epochs=8",
-        "execution=inline",
     ]
 
     def test_a_failed_run_stops_no_other(self, project: Project) -> None:
@@ -119,12 +119,13 @@ class TestAgain:
 class TestWorkers:
     """What processes compute is what one process computes."""
 
-    WORDS = [*SMALL[:-1], "topology=vector_output,many_to_one", "topology.units=3", "seed=0,1", "execution.workers=2"]
+    POINTS = [*SMALL[:-2], "topology=vector_output,many_to_one", "topology.units=3"]
+    WORDS = [*POINTS, "seed=0,1", "execution.workers=2"]
 
     def test_they_give_the_same_bits(self, project: Project, tmp_path: Path) -> None:
         by_workers = run_sweep(project, plan_sweep(project, [*self.WORDS, "tracking=none"]))
         other = open_project(_folder(tmp_path / "other"))
-        inline = run_sweep(other, plan_sweep(other, [*self.WORDS[:-1], "execution=inline", "tracking=none"]))
+        inline = run_sweep(other, plan_sweep(other, [*self.POINTS, "seed=0,1", "execution=inline", "tracking=none"]))
         assert [outcome.stored.record.status for outcome in by_workers.outcomes] == ["FINISHED"] * 4
         for ours, theirs in zip(by_workers.outcomes, inline.outcomes, strict=True):
             assert ours.stored.record.run_key == theirs.stored.record.run_key
@@ -154,7 +155,7 @@ class TestWorkers:
         assert len(table["data"]) == (1 + 5) + (1 + 6)
         assert mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/plan.json")["key"] == plan.key
 
-        larger = plan_sweep(project, [*self.WORDS[:-2], "seed=1..2", self.WORDS[-1]])
+        larger = plan_sweep(project, [*self.POINTS, "seed=1..2", "execution=inline"])
         run_sweep(project, larger)
         again = client.search_runs([experiment], f"tags.`sweep.{larger.key}` = 'seqexp' and tags.run_key != ''")
         trained_by = {run.data.tags["mlflow.parentRunId"] for run in again}
@@ -173,8 +174,8 @@ class TestWorkers:
     def test_a_model_that_cannot_be_built_fails_alone(self, project: Project, write: Write) -> None:
         write("conf/topology/wrong.yaml", "units: 3\ncontract: {}\nlayers: [{LSTM: {units: '${topology.units}'}}]\n")
         project = open_project(project.workspace)
-        words = [word for word in self.WORDS if not word.startswith("topology=")]
-        result = run_sweep(project, plan_sweep(project, [*words, "topology=wrong,vector_output", "tracking=none"]))
+        words = [*SMALL[:-2], "topology.units=3", "seed=0,1", "execution.workers=1", "tracking=none"]
+        result = run_sweep(project, plan_sweep(project, [*words, "topology=wrong,vector_output"]))
         by_topology = {outcome.stored.record.title.split()[0]: outcome.stored.record for outcome in result.outcomes}
         assert by_topology["wrong"].error["reason"] == "refused"
         assert "gives the shape" in by_topology["wrong"].error["message"]
@@ -182,7 +183,7 @@ class TestWorkers:
 
     def test_where_they_work_is_no_axis(self, project: Project) -> None:
         with pytest.raises(ConfigError, match="one place"):
-            plan_sweep(project, [*SMALL, "execution.workers=1,2"])
+            plan_sweep(project, [*SMALL[:-2], "execution.workers=1,2"])
 
     def test_a_server_that_does_not_answer_stops_nothing(
         self, project: Project, monkeypatch: pytest.MonkeyPatch
@@ -268,7 +269,7 @@ def test_a_leaderboard_has_a_row_for_each_season(project: Project) -> None:
 
 
 def test_the_best_model_of_a_sweep_is_logged(project: Project) -> None:
-    words = [*SMALL[:-1], "topology=vector_output", "topology.units=2,4"]
+    words = [*SMALL[:-1], "topology=vector_output", "topology.units=3,4"]
     result = run_sweep(project, plan_sweep(project, words))
     best = min(result.outcomes, key=lambda outcome: outcome.stored.record.metrics["val/mae"])
     client = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}")
@@ -307,7 +308,7 @@ def test_skill_is_measured_against_the_best_baseline_of_the_block(project: Proje
 def test_rows_that_differ_in_their_layers_alone_are_told_apart(project: Project) -> None:
     dense = "[{Flatten:{}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
     other = "[{Flatten:{}},{Dropout:{rate:0.5}},{Dense:{units:7}},{Reshape:{target_shape:[7,1]}}]"
-    words = [*SMALL, "execution=inline", f"topology.layers=choice({dense},{other})"]
+    words = [*SMALL, f"topology.layers=choice({dense},{other})"]
     (block,) = build_leaderboard(outcome.stored for outcome in run_sweep(project, plan_sweep(project, words)).outcomes)
     labels = {row.label.removeprefix("encoder_decoder 14->7 ") for row in block.rows if row.run}
     assert labels == {"Flatten-Dense-Reshape", "Flatten-Dropout-Dense-Reshape"}
@@ -330,7 +331,7 @@ def test_numbers_and_tokens_in_one_sweep_are_each_ranked_by_a_figure_of_theirs(p
         "  - {data: adding, data.source: [{adding: {examples: 200}}], timesteps: 4}\n"
         "  - {data: addition, data.source: [{addition: {digits: 1, examples: 40}}], topology: vector_output}\n"
     )
-    result = run_sweep(project, plan_sweep(project, [str(study)]))
+    result = run_sweep(project, plan_sweep(project, [str(study), "execution=inline"]))
     blocks = build_leaderboard([outcome.stored for outcome in result.outcomes], result.select)
     assert {block.select for block in blocks} == {"val/mae", "val/cross_entropy"}
     assert all(block.best is not None for block in blocks)
