@@ -1,18 +1,20 @@
 """The README and the pages of docs/ are true: their commands run, in two shells; their YAML works in its place.
 
-A block of seqexp's commands alone is read by bash and run in this process, which spares every command the start of
-TensorFlow; a block with anything else in it is run as it stands.
+Every block is run by bash as it stands, but seqexp's commands are given in this process, which spares each of them the
+start of TensorFlow.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,17 @@ OF_THE_README = {  # beginnings of blocks that a page takes as done
     "models.md": ["python -c"],
     "reruns.md": ["python -c", "seqexp sweep experiments/lookback"],
 }
-# In place of seqexp: writes the words that the shell has made of a command where they can be read.
-SAY_THE_WORDS = 'seqexp() { printf "%s\\0" "$@" >> words; printf "\\n" >> words; }\n'
+# In place of seqexp: hands over the words that the shell has made of a command, and gives what it is answered.
+ASK = """
+seqexp() {
+    printf "%s\\0" "$@" > .asked
+    printf "\\n" > .asked
+    read -r code < .answered
+    cat .said
+    return "$code"
+}
+"""
+SLOW = {"sweeps"}  # planned only in the ordinary run: what it trains, the README trains too, or tests/workflows do
 
 
 def _blocks(page: Path) -> list[tuple[str, str]]:
@@ -48,7 +59,9 @@ def test_there_are_commands_and_they_are_found() -> None:
         assert page.read_text("utf-8").count("```") == 2 * len(_blocks(page))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in SLOW)) for page in PAGES]
+)
 def test_the_commands_of_a_page_run_one_after_another(page: Path, workspace: Path, command: Callable[..., Any]) -> None:
     """In the order of the page, with its files in place; the README's start workers, the others save those seconds."""
     if page != README:
@@ -64,7 +77,7 @@ def test_the_commands_of_a_page_run_one_after_another(page: Path, workspace: Pat
         elif language == "python" and text.startswith("model = keras"):
             assert text in (workspace / "forecast.py").read_text()  # an excerpt of what was written
         elif language == "python" and not _put_in_place(text, workspace, r"# (\w+\.py)"):
-            _start([sys.executable, "-c", text], workspace)
+            _run_python(text, workspace, own_process=page == README)
         elif language == "sh" and text.startswith("seqexp ui"):
             _open_ui(workspace)
         elif language == "sh" and not text.startswith("make "):
@@ -75,6 +88,17 @@ def test_the_commands_of_a_page_run_one_after_another(page: Path, workspace: Pat
         assert yaml.safe_load((workspace / "sweep.json").read_text())["status"] == "FINISHED"
 
 
+@pytest.mark.parametrize("page", sorted(SLOW))
+def test_the_sweeps_of_a_slow_page_can_be_planned(page: str, workspace: Path, command: Callable[..., Any]) -> None:
+    blocks = _blocks(ROOT / "docs" / f"{page}.md")
+    commands = [line for language, text in blocks if language == "sh" for line in text.splitlines()]
+    assert len(commands) >= 4
+    for line in commands:
+        assert line.startswith("seqexp sweep ")
+        _run(f"{line.partition(' > ')[0].removesuffix(' --dry-run')} --dry-run", workspace, command)
+    assert not (workspace / "runs").exists()
+
+
 def _put_in_place(text: str, workspace: Path, first_line: str) -> bool:
     if named := re.match(first_line, text):
         path = workspace / named[1]
@@ -83,19 +107,43 @@ def _put_in_place(text: str, workspace: Path, first_line: str) -> bool:
     return bool(named)
 
 
+def _run_python(text: str, workspace: Path, *, own_process: bool) -> None:
+    if own_process:
+        _start([sys.executable, "-c", text], workspace)
+    else:
+        exec(compile(text, "page", "exec"), {"__name__": "__main__"})
+
+
 def _run(text: str, workspace: Path, command: Callable[..., Any]) -> None:
-    lines = text.splitlines()
-    if not all(line.startswith("seqexp ") for line in lines):
-        _start(["bash", "-euo", "pipefail", "-c", text], workspace)
-        return
-    for line in lines:
-        (workspace / "words").write_text("")
-        _start(["bash", "-euo", "pipefail", "-c", SAY_THE_WORDS + line], workspace)
-        words = (workspace / "words").read_text().removesuffix("\0\n").split("\0")
-        said = command(*words)
-        assert said.code == 0, f"{line}\n{said.out}\n{said.err}"
-        if into := re.search(r" > (\S+)$", line):
-            (workspace / into[1]).write_text(said.out)
+    """Have bash run a block, and give its commands of seqexp as it comes to them."""
+    pipes = [workspace / ".asked", workspace / ".answered"]
+    for pipe in pipes:
+        if not pipe.exists():
+            os.mkfifo(pipe)
+    asked, answered = (
+        os.open(pipe, os.O_RDWR) for pipe in pipes
+    )  # to read and write: no command sees one that is closed
+    words, told = b"", ""
+    shell = ["bash", "-euo", "pipefail", "-c", ASK + text]
+    with (
+        tempfile.TemporaryFile("w+") as wrote,
+        subprocess.Popen(
+            shell, cwd=workspace, env=_environment(workspace), stdout=wrote, stderr=subprocess.STDOUT
+        ) as bash,
+    ):
+        while bash.poll() is None:
+            if not select.select([asked], [], [], 0.05)[0]:
+                continue
+            words += os.read(asked, 65_536)
+            if words.endswith(b"\0\n"):
+                said = command(*words.decode().removesuffix("\0\n").split("\0"))
+                told, words = said.err, b""
+                (workspace / ".said").write_text(said.out)
+                os.write(answered, f"{said.code}\n".encode())
+        os.close(asked)
+        os.close(answered)
+        wrote.seek(0)
+        assert bash.returncode == 0, f"{text}\n{wrote.read()}\n{told}"
 
 
 def _environment(folder: Path) -> dict[str, str]:
