@@ -7,7 +7,6 @@ Axis letters: B batch, T steps, F features, N output steps, K targets, W windows
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -370,23 +369,20 @@ def test_the_layers_of_a_check_are_own_ones_too(mine: Path) -> None:
     assert [row.name for row in check_layers(spec)][2:4] == ["Scale", "Lambda"]
 
 
-def test_the_command_line_says_what_is_wrong_and_lists_what_is_there(write: Write, mine: Path) -> None:
+def test_the_command_line_says_what_is_wrong_and_lists_what_is_there(
+    write: Write, mine: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     broken = write("broken.py", "import seqexp\n\n1 / 0\n")
-    environment = {**os.environ, "COLUMNS": "200"}
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from seqexp.cli.main import main; main()", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-
-    failed = run("check", "--plugin", str(broken))
-    assert failed.returncode == 2
-    assert "broken.py:3: it cannot be loaded: ZeroDivisionError" in failed.stderr
-    assert "Traceback" not in failed.stderr
-    listed = run("list", "losses", "--plugin", "mine.py")
-    assert f"your own: {mine}:" in listed.stdout
-    assert "slanted" in listed.stdout
-    assert "MeanSquaredError" in listed.stdout
-    assert "under" in run("list", "losses", "slanted", "--plugin", "mine.py").stdout
+    failed = command("check", "--plugin", str(broken))
+    assert failed.code == 2
+    assert "broken.py:3: it cannot be loaded: ZeroDivisionError" in failed.err
+    assert "Traceback" not in failed.err
+    listed = command("list", "losses", "--plugin", "mine.py").out
+    assert f"your own: {mine}:" in listed
+    assert "slanted" in listed
+    assert "MeanSquaredError" in listed
+    assert "under" in command("list", "losses", "slanted", "--plugin", "mine.py").out
 
 
 def test_two_files_of_one_name_are_refused(write: Write) -> None:
