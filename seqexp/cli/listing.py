@@ -127,7 +127,7 @@ def _print_studies(console: Console, project: Project) -> None:
 
 
 def _print_runs(console: Console, project: Project, last: int) -> None:
-    from seqexp.store.run_dir import list_runs
+    from seqexp.store.find_runs import list_runs
     from seqexp.workflows.reading.labels import what_differs
 
     runs = list(list_runs(project.runs))

@@ -100,7 +100,7 @@ def refit(
     """
     from seqexp.cli import reports
     from seqexp.cli.screen import print_json
-    from seqexp.store.run_dir import find_run
+    from seqexp.store.find_runs import find_run
     from seqexp.workflows.project import open_project
     from seqexp.workflows.using.refit import refit as train_again
 
@@ -140,7 +140,8 @@ def export(
     seqexp export 1087496929e3 --format archive
     """
     from seqexp.cli.screen import progress
-    from seqexp.store.run_dir import MODEL, find_run
+    from seqexp.store.find_runs import find_run
+    from seqexp.store.run_dir import MODEL
     from seqexp.workflows.project import open_project
     from seqexp.workflows.using.export import export as give_away
 
@@ -167,7 +168,8 @@ def register(
     from dataclasses import asdict
 
     from seqexp.cli.screen import print_json, results
-    from seqexp.store.run_dir import MODEL, find_run
+    from seqexp.store.find_runs import find_run
+    from seqexp.store.run_dir import MODEL
     from seqexp.workflows.project import open_project
     from seqexp.workflows.using.register import register as give_name
 

@@ -98,7 +98,7 @@ def ui(
     from seqexp.cli.screen import progress
     from seqexp.store.mlflow_ui import HOST, free_port, running_ui
     from seqexp.workflows.project import open_project
-    from seqexp.workflows.publishing.publish import default_tracking_uri
+    from seqexp.workflows.publishing.address import default_tracking_uri
 
     project = open_project(workspace)
     uri = default_tracking_uri(project)

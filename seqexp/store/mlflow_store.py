@@ -10,13 +10,14 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import alone, local_path, make_store
+from seqexp.store.mlflow_batches import batches
 from seqexp.store.mlflow_model import save_pyfunc
 from seqexp.store.mlflow_view import RunsView, ViewShelf
 from seqexp.store.outage import reason_of
@@ -31,9 +32,6 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of a server it prints two lines at the end of every run
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_BATCH = {"params": 100, "metrics": 1000, "tags": 100}  # in one call; MLflow takes no more,
-_LARGEST_BATCH = 1000  # nor more of all of them
-_LONGEST_PARAM = 6000
 _SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
@@ -257,12 +255,7 @@ class MlflowStore:
         self, run_id: str, params: dict[str, str], points: Sequence[Point] = (), tags: dict[str, str] | None = None
     ) -> None:
         """Log all of it in as few calls as MLflow allows; the tags are there when everything else is."""
-        from mlflow.entities import Metric, Param, RunTag
-
-        items = [("params", Param(key, value[:_LONGEST_PARAM])) for key, value in params.items()]
-        items += [("metrics", Metric(point.name, point.value, point.time, point.step)) for point in points]
-        items += [("tags", RunTag(*tag)) for tag in (tags or {}).items()]
-        for batch in _batches(items):
+        for batch in batches(params, points, tags or {}):
             self._client.log_batch(run_id, **batch)
 
     def _has_model(self, experiment_id: str, run_id: str) -> bool:
@@ -295,18 +288,6 @@ class MlflowStore:
 
 def _all_tags(run: Projection) -> dict[str, str]:
     return {**run.tags, **run.identity, "mlflow.note.content": run.note}
-
-
-def _batches(items: Iterable[tuple[str, Any]]) -> Iterator[dict[str, list[Any]]]:
-    """Share out params, metrics and tags, in their order, to batches of which each is small enough."""
-    batch: dict[str, list[Any]] = {}
-    for kind, item in items:
-        if len(batch.get(kind, ())) == _BATCH[kind] or sum(map(len, batch.values())) == _LARGEST_BATCH:
-            yield batch
-            batch = {}
-        batch.setdefault(kind, []).append(item)
-    if batch:
-        yield batch
 
 
 def _rows(table: dict[str, list[Any]]) -> list[list[Any]]:

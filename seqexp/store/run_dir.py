@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ import yaml
 
 from seqexp.errors import StoreError
 from seqexp.fingerprint import hash_file
+from seqexp.store.attempts import next_attempt
 from seqexp.store.record import SCHEMA, RunRecord, current_spec, current_steps
 
 RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
@@ -39,8 +39,6 @@ RECORD, STEPS, SPEC, HISTORY, FORECASTS, MODEL, MANIFEST = (
 FIGURE = "figures/forecast.png"
 REQUIREMENTS = "requirements.txt"  # the packages of the process that computed it; absent in older runs
 PRUNED = "pruned.json"  # what was taken out of the run since, to save room; in the manifest
-_TICK = 100_000_000  # nanoseconds: changes that follow each other faster may have the same time
-_KNOWN: dict[Path, tuple[int, int, dict[str, list[str]]]] = {}  # folder -> changed, looked at, what was there
 PUBLISHED = "mlflow.json"  # which MLflow run shows this one; outside the manifest, for it changes afterwards
 
 
@@ -165,123 +163,6 @@ def _into_place(unfinished: Path, home: Path, record: RunRecord) -> StoredRun:
                 raise
             continue  # another process took the number meanwhile
         return StoredRun(place, record)
-
-
-def next_attempt(home: Path, run_key: str) -> int:
-    """Return the number that the next attempt of a run gets."""
-    return max((int(path.name.rpartition("-")[2]) for path in _attempts(home, run_key)), default=0) + 1
-
-
-def _attempts(home: Path, run_key: str) -> list[Path]:
-    """Return the attempts at a run; a copy that somebody made beside them is none."""
-    return [home / name for name in _attempts_by_key(home).get(run_key, ()) if (home / name).is_dir()]
-
-
-def _attempts_by_key(home: Path) -> dict[str, list[str]]:
-    """Return run key -> its directories. A folder of thousands is read once, and again when something was added."""
-    try:
-        changed = home.stat().st_mtime_ns
-    except OSError:
-        return {}
-    known = _KNOWN.get(home)
-    if known is None or known[0] != changed or known[1] - changed < _TICK:
-        looked = time.time_ns()
-        by_key: dict[str, list[str]] = {}
-        for entry in _entries(home):
-            key, _, attempt = entry.name.rpartition("-")
-            if attempt.isdigit():
-                by_key.setdefault(key, []).append(entry.name)
-        _KNOWN[home] = known = changed, looked, by_key
-    return known[2]
-
-
-def find_finished(runs: Path, name: str, run_key: str) -> StoredRun | None:
-    """Return the finished attempt of a run that stands for it, of those whose files are all whole, or None."""
-    found = [read_run(path) for path in _attempts(runs / name, run_key) if not damaged_files(path)]
-    finished = [run for run in found if run.record.status == "FINISHED"]
-    return max(finished, key=lambda run: run.record.standing, default=None)
-
-
-def find_failed(runs: Path, name: str, run_key: str) -> StoredRun | None:
-    """Return the last attempt of a run if that attempt failed, or None."""
-    last = find_last(runs, name, run_key)
-    return last if last is not None and last.record.status == "FAILED" else None
-
-
-def find_last(runs: Path, name: str, run_key: str) -> StoredRun | None:
-    """Return the last attempt of a run, however it ended, or None."""
-    return max(_readable_attempts(runs, name, run_key), key=lambda run: run.record.attempt, default=None)
-
-
-def _readable_attempts(runs: Path, name: str, run_key: str) -> Iterator[StoredRun]:
-    for path in _attempts(runs / name, run_key):
-        with suppress(StoreError):
-            yield read_run(path)
-
-
-def list_runs(runs: Path, begins: str = "") -> Iterator[StoredRun]:
-    """Yield every readable run, oldest first; a damaged one is passed over (``seqexp doctor`` names it).
-
-    Args:
-        runs: The folder of run directories.
-        begins: Only those whose directory's name begins so.
-    """
-    stored = []
-    for folder in run_folders(runs):
-        if folder.name.startswith(begins):
-            with suppress(StoreError):
-                stored.append(read_run(folder))
-    yield from sorted(stored, key=lambda run: run.record.started)
-
-
-def run_folders(runs: Path) -> Iterator[Path]:
-    """Yield every run directory, readable or not."""
-    for home in _entries(runs):
-        if home.is_dir():
-            yield from (Path(folder.path) for folder in _entries(Path(home.path)) if folder.is_dir())
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder, in the order of the names, but for what is hidden."""
-    with suppress(FileNotFoundError), os.scandir(folder) as found:
-        return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    return []
-
-
-def find_standing(runs: Path, name: str, run_key: str) -> StoredRun | None:
-    """Return the attempt that a bare run key means (:attr:`RunRecord.standing`), however it ended, or None."""
-    return max(_readable_attempts(runs, name, run_key), key=lambda run: run.record.standing, default=None)
-
-
-def find_run(word: str, runs: Path, *, having: str | None = None) -> StoredRun:
-    """Return the run that a word means: a directory, a run key or the beginning of one, with or without attempt.
-
-    Of several attempts it is the one that stands for the run (:attr:`RunRecord.standing`).
-
-    Args:
-        word: What names it.
-        runs: The folder of run directories.
-        having: A file that it is wanted for: an attempt that has it goes before one it was taken out of, so that a
-            rerun can make it again.
-
-    Raises:
-        StoreError: There is none, or more than one run key begins so.
-    """
-    folder = Path(word).expanduser()
-    if (folder / RECORD).is_file():
-        return read_run(folder)
-    found = list(list_runs(runs, begins=word))
-    found = [run for run in found if run.path.name == word] or found
-    keys = {run.record.run_key for run in found}
-    if not found:
-        raise StoreError(f"There is no run {word!r} in {runs}.", mend="seqexp list runs shows what there is.")
-    if len(keys) > 1:
-        raise StoreError(
-            f"{len(keys)} runs begin with {word!r}: {', '.join(sorted(keys)[:6])}.", mend="Give more of the key."
-        )
-    if having is not None:
-        found = [run for run in found if (run.path / having).is_file()] or found
-    return max(found, key=lambda run: (run.record.standing, run.record.started))
 
 
 def read_run(folder: Path) -> StoredRun:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqexp.errors import ConfigError
 from seqexp.spec.parts import shown
-from seqexp.store.run_dir import find_run
+from seqexp.store.find_runs import find_run
 from seqexp.workflows.project import open_project
 from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import DataChoice

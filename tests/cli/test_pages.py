@@ -8,7 +8,7 @@ from seqexp.cli.pages import print_pages
 from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.mlflow_view import RunsView
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import default_tracking_uri
+from seqexp.workflows.publishing.address import default_tracking_uri
 
 
 def test_every_experiment_is_named_with_its_page(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

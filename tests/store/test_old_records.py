@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from seqexp.spec.validate import validate
+from seqexp.store.find_runs import find_run, list_runs
 from seqexp.store.record import SCHEMA
-from seqexp.store.run_dir import StoredRun, find_run, list_runs
-from seqexp.workflows.publishing.publish import _note
+from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.publishing.project_run import _note
 from seqexp.workflows.reading.compare import changed_keys
 from seqexp.workflows.reading.leaderboard import build_leaderboard
 from seqexp.workflows.using.load import Run

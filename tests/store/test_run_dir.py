@@ -11,17 +11,14 @@ import numpy as np
 import pytest
 
 from seqexp.errors import StoreError
+from seqexp.store.attempts import next_attempt
+from seqexp.store.find_runs import find_finished, find_run, find_standing, list_runs
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import (
     StoredRun,
     damaged_files,
-    find_finished,
-    find_run,
-    find_standing,
     forecasts_file,
     history_file,
-    list_runs,
-    next_attempt,
     note_published,
     published_as,
     read_run,

@@ -17,7 +17,8 @@ from seqexp.compose.groups import GROUPS
 from seqexp.compose.study import find_study
 from seqexp.errors import ConfigError, SeqexpError, StoreError
 from seqexp.spec.settings import DEFAULT_SELECT
-from seqexp.store.run_dir import StoredRun, list_runs
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.reading.compare import Comparison, compare_found, runs_meant, told_keys

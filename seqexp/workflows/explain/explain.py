@@ -11,7 +11,8 @@ from seqexp.data.dataset import prepare_dataset
 from seqexp.errors import ConfigError, SeqexpError
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.sources import DatasetSource
-from seqexp.store.run_dir import StoredRun, find_run
+from seqexp.store.find_runs import find_run
+from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.explain.own_code import read_own_code
 from seqexp.workflows.explain.page import write_page
 from seqexp.workflows.explain.scope import Subject, follow_chain, refuse_unwritten

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.workflows.publishing.publish import Publisher, Shown
+from seqexp.workflows.publishing.project_run import Shown
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.publish_queue import PublishQueue
 
 _PAUSE = 2.0  # seconds

@@ -10,7 +10,8 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.errors import ConfigError, StoreError
 from seqexp.evaluation.significance import holm
-from seqexp.store.run_dir import FORECASTS, StoredRun, find_run, find_standing, list_runs, taken_out
+from seqexp.store.find_runs import find_run, find_standing, list_runs
+from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.reading.choose import choose_runs

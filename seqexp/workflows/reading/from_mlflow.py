@@ -9,7 +9,7 @@ from seqexp.store.mlflow_runs import MlflowRuns
 from seqexp.store.projection import ShownRun
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import default_tracking_uri
+from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.publishing.summary import has_summary, run_of_record, run_of_summary
 
 _RECORD = "record.json"

@@ -19,7 +19,7 @@ from seqexp.store.mlflow_runs import MOST_BYTES, MlflowRuns
 from seqexp.store.projection import ShownRun
 from seqexp.store.run_dir import HISTORY, RECORD, REQUIREMENTS, SPEC, STEPS, StoredRun, read_run
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import asked_tracking_uri, default_tracking_uri
+from seqexp.workflows.publishing.address import asked_tracking_uri, default_tracking_uri
 from seqexp.workflows.rerunning.look_over import look_over, look_over_yaml
 from seqexp.workflows.user_code import PLUGINS
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError, suggest
-from seqexp.store.run_dir import MANIFEST, RECORD, STEPS, StoredRun, damaged_files, list_runs, published_as, read_run
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import MANIFEST, RECORD, STEPS, StoredRun, damaged_files, published_as, read_run
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 

@@ -12,8 +12,9 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import FOLD
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.address import tracking_uri
 from seqexp.workflows.publishing.live import LiveRun, Row
-from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
 from seqexp.workflows.running.again import FIRST, Again
 from seqexp.workflows.running.keep import is_asked_for, keep_wanted

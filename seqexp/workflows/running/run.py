@@ -14,7 +14,8 @@ from seqexp.errors import SeqexpError
 from seqexp.evaluation.evaluate import flat_baselines, flat_metrics
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.claim import claim
-from seqexp.store.run_dir import StoredRun, find_finished
+from seqexp.store.find_runs import find_finished
+from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.identity import run_key_of, title_of
 from seqexp.workflows.running.again import FIRST, Again
 from seqexp.workflows.running.checkpoints import CheckpointPlace, checkpoint_place, clear_checkpoint

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from statistics import median
 
-from seqexp.store.run_dir import list_runs
+from seqexp.store.find_runs import list_runs
 from seqexp.workflows.project import Project
 from seqexp.workflows.sweeping.earlier import SweepOptions, find_earlier
 from seqexp.workflows.sweeping.plan import Plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.store.run_dir import StoredRun, find_failed, find_finished
+from seqexp.store.find_runs import find_failed, find_finished
+from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.sweeping.points import Point
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from seqexp.store.projection import SweepProjection
 from seqexp.store.run_dir import StoredRun
-from seqexp.workflows.publishing.publish import Publisher, workspace_tag
+from seqexp.workflows.publishing.project_run import workspace_tag
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.views import view_of_sweep
 from seqexp.workflows.reading.leaderboard import Block, build_leaderboard
 from seqexp.workflows.running.requests import RunOutcome

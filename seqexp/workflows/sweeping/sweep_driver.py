@@ -11,12 +11,14 @@ from uuid import uuid4
 from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
 from seqexp.spec.settings import TrackingSpec
 from seqexp.spec.used_code import own_codes
+from seqexp.store.find_runs import find_finished, find_last
 from seqexp.store.local_store import may_hold
-from seqexp.store.run_dir import StoredRun, find_finished, find_last, note_published, published_as
+from seqexp.store.run_dir import StoredRun, note_published, published_as
 from seqexp.store.sweep_dir import add_point, note_trained, read_plan, trained_by
 from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.address import tracking_uri
 from seqexp.workflows.publishing.live import LiveRun
-from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
 from seqexp.workflows.publishing.views import PARENT
 from seqexp.workflows.running.checkpoints import checkpoint_place, clear_checkpoint

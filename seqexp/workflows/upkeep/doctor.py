@@ -11,14 +11,16 @@ from pathlib import Path
 from seqexp.data.snapshot import check_copy
 from seqexp.errors import DataError, SeqexpError, StoreError
 from seqexp.spec.catalogue import load_catalogue
+from seqexp.store.attempts import run_folders
 from seqexp.store.environment import package_versions
+from seqexp.store.find_runs import list_runs
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.run_dir import RECORD, damaged_files, list_runs, read_run, run_folders
+from seqexp.store.run_dir import RECORD, damaged_files, read_run
 from seqexp.store.snapshots import list_snapshots
 from seqexp.training.compile_cache import VARIABLE, cache_folder, prepare_cache
 from seqexp.workflows.project import Project, open_project
-from seqexp.workflows.publishing.publish import default_tracking_uri
+from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.running.checkpoints import list_checkpoints
 
 

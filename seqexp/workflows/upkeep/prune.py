@@ -14,12 +14,13 @@ from pathlib import Path
 
 from seqexp.errors import ConfigError
 from seqexp.spec.settings import DEFAULT_SELECT
+from seqexp.store.find_runs import list_runs
 from seqexp.store.local_store import local_path
 from seqexp.store.model_registry import ModelRegistry
 from seqexp.store.pruning import large_files, remove_attempt, size_of, take_out
-from seqexp.store.run_dir import StoredRun, damaged_files, list_runs, published_as
+from seqexp.store.run_dir import StoredRun, damaged_files, published_as
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import default_tracking_uri
+from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.running.again import REFIT_OF
 
 _AGE = re.compile(r"(\d+)([dhw])")

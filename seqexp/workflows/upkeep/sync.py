@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqexp.spec.settings import TrackingSpec
+from seqexp.store.find_runs import find_finished, find_last, list_runs
 from seqexp.store.local_store import may_hold
-from seqexp.store.run_dir import StoredRun, find_finished, find_last, list_runs, note_published, published_as
+from seqexp.store.run_dir import StoredRun, note_published, published_as
 from seqexp.store.sweep_dir import is_owned, list_sweeps, read_plan
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.publishing.address import tracking_uri
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.views import PARENT
 from seqexp.workflows.running.keep import is_asked_for, keep_wanted, tracking_of
 from seqexp.workflows.running.requests import RunOutcome

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqexp.errors import StoreError
+from seqexp.store.attempts import run_folders
 from seqexp.store.claim import is_any_claimed
-from seqexp.store.run_dir import read_run, run_folders
+from seqexp.store.run_dir import read_run
 from seqexp.store.snapshots import drop_snapshot, list_snapshots, snapshot_path
 from seqexp.store.sweep_dir import is_owned, list_sweeps
 from seqexp.workflows.project import Project

@@ -17,10 +17,12 @@ from seqexp.spec.data import SplitSpec
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import DEFAULT_SELECT, SELECTED, EvaluationSpec
 from seqexp.store.claim import claim
-from seqexp.store.run_dir import StoredRun, find_finished
+from seqexp.store.find_runs import find_finished
+from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.identity import run_key_of
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import Publisher, tracking_uri
+from seqexp.workflows.publishing.address import tracking_uri
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.rerunning.recorded_data import DataChoice, choose_data
 from seqexp.workflows.running.again import REFIT_OF, Again
 from seqexp.workflows.running.compute import compute_run

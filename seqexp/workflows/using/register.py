@@ -11,10 +11,12 @@ from tempfile import TemporaryDirectory
 from seqexp.errors import StoreError
 from seqexp.spec.settings import TrackingSpec
 from seqexp.spec.validate import validate_as
+from seqexp.store.find_runs import find_run
 from seqexp.store.model_registry import PREFIX, ModelRegistry, Version
-from seqexp.store.run_dir import MODEL, RECORD, StoredRun, damaged_files, find_run, read_run
+from seqexp.store.run_dir import MODEL, RECORD, StoredRun, damaged_files, read_run
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.publish import Publisher, default_tracking_uri, tracking_uri
+from seqexp.workflows.publishing.address import default_tracking_uri, tracking_uri
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.using.predict import check_has_model
 
 _NAME = re.compile(r"[\w .-]+")

@@ -14,8 +14,8 @@ from mlflow.tracking import MlflowClient
 
 from seqexp.store.mlflow_view import TAG, RunsView
 from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.publishing.pages import find_pages
-from seqexp.workflows.publishing.publish import default_tracking_uri
 from seqexp.workflows.running.requests import request_run
 from seqexp.workflows.sweeping.plan import plan_sweep
 from seqexp.workflows.sweeping.sweep import run_sweep

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seqexp.store.run_dir import list_runs
-from seqexp.workflows.publishing.publish import _points
+from seqexp.store.find_runs import list_runs
+from seqexp.workflows.publishing.project_run import _points
 
 RECORDS = Path(__file__).parents[2] / "store" / "records"
 

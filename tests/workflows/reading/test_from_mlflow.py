@@ -17,7 +17,7 @@ from seqexp.store.projection import ShownRun
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project, open_project
-from seqexp.workflows.publishing import publish
+from seqexp.workflows.publishing import project_run
 from seqexp.workflows.publishing.summary import metric_name, run_of_summary, summary_tags
 from seqexp.workflows.reading.compare import Comparison, as_values, changed_keys, compare_runs, compare_shown
 from seqexp.workflows.reading.from_mlflow import find_shown
@@ -116,7 +116,7 @@ def test_of_a_run_without_a_summary_the_record_is_fetched(
     project: Project, monkeypatch: pytest.MonkeyPatch, workspace: Path
 ) -> None:
     """Earlier releases published none."""
-    monkeypatch.setattr(publish, "summary_tags", lambda run: {})
+    monkeypatch.setattr(project_run, "summary_tags", lambda run: {})
     stored = request_run(project, project.compose_one(SMALL)).stored
     (shown,) = find_shown(project, f"sqlite:///{workspace / 'mlflow.db'}")
     assert shown.record == stored.record

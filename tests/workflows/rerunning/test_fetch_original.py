@@ -12,7 +12,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from seqexp.errors import DataError, StoreError
-from seqexp.store.run_dir import RECORD, StoredRun, list_runs, published_as
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import RECORD, StoredRun, published_as
 from seqexp.store.snapshots import list_snapshots
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.rerunning.options import RerunOptions

@@ -16,7 +16,8 @@ from mlflow.tracking import MlflowClient
 
 from seqexp.errors import ConfigError, DataError, SeqexpError, StoreError
 from seqexp.fingerprint import hash_file
-from seqexp.store.run_dir import MANIFEST, RECORD, StoredRun, list_runs, read_run
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import MANIFEST, RECORD, StoredRun, read_run
 from seqexp.store.snapshots import list_snapshots
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.rerunning.find_original import find_original

@@ -10,7 +10,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from seqexp.errors import ConfigError, StoreError
-from seqexp.store.run_dir import list_runs, read_run
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import read_run
 from seqexp.store.snapshots import list_snapshots
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project

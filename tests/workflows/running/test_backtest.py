@@ -17,7 +17,8 @@ from seqexp.cli.reports import print_block, print_sweep
 from seqexp.cli.table_formats import Format
 from seqexp.errors import ConfigError
 from seqexp.spec.experiment import ExperimentSpec
-from seqexp.store.run_dir import StoredRun, list_runs
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.checking.leakage import check_leakage
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.compare import as_values, compare_found, compare_runs

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqexp.store.run_dir import StoredRun, list_runs
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import StoredRun
 from seqexp.training.watch import EpochEvent
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.running.reporter import Reporter

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqexp.errors import SeqexpError
-from seqexp.store.run_dir import list_runs
+from seqexp.store.find_runs import list_runs
 from seqexp.store.snapshots import list_snapshots, snapshot_path
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.running import kept_data

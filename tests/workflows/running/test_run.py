@@ -12,7 +12,8 @@ from mlflow.tracking import MlflowClient
 
 import seqexp
 from seqexp.errors import SeqexpError
-from seqexp.store.run_dir import damaged_files, list_runs, published_as
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import damaged_files, published_as
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.running.reporter import Reporter
@@ -206,7 +207,7 @@ def test_a_server_that_does_not_answer_is_a_warning(project: Project, monkeypatc
 
 
 def test_the_tracking_uri_has_its_order(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from seqexp.workflows.publishing.publish import tracking_uri
+    from seqexp.workflows.publishing.address import tracking_uri
 
     spec = project.compose_one([])
     assert tracking_uri(spec.spec.tracking, project.workspace) == f"sqlite:///{project.workspace / 'mlflow.db'}"

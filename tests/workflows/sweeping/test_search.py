@@ -9,7 +9,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from seqexp.errors import ConfigError
-from seqexp.store.run_dir import StoredRun, list_runs
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
 from seqexp.workflows.running.reporter import Reporter

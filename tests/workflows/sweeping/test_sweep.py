@@ -17,7 +17,8 @@ import seqexp
 from seqexp.cli.bar import BarReporter
 from seqexp.cli.outlook import print_outlook
 from seqexp.errors import ConfigError, StoreError
-from seqexp.store.run_dir import StoredRun, list_runs
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import own_sweep
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.leaderboard import _bootstrap, build_leaderboard

@@ -11,7 +11,8 @@ import pytest
 
 import seqexp
 from seqexp.errors import SeqexpError
-from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, list_runs, read_run
+from seqexp.store.find_runs import list_runs
+from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, read_run
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.compare import compare_runs
 from seqexp.workflows.rerunning.rerun import rerun
