@@ -18,8 +18,10 @@ def settle() -> None:
     """Say that this process is seqexp's own; to be called before NumPy is imported.
 
     NumPy's BLAS would start a thread for every core. They spin after each small product, on cores on which runs train.
+    Arrow's own allocator would keep what a large table took to read; the system's gives it back.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     _settled.append(True)
 
 

@@ -99,9 +99,12 @@ def linear(history: History, first_W: Array) -> Array | None:
 
 def _running_mean(values_TK: Array) -> Array:
     is_known_TK = ~np.isnan(values_TK)
-    sums_TK = np.cumsum(np.where(is_known_TK, values_TK, 0.0), axis=0, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        means_TK: Array = sums_TK / np.cumsum(is_known_TK, axis=0)
+    known_TK = values_TK if is_known_TK.all() else np.where(is_known_TK, values_TK, 0.0)
+    means_TK = np.cumsum(known_TK, axis=0, dtype=np.float64)
+    with np.errstate(
+        invalid="ignore"
+    ):  # in place: of a long series, these arrays are what scoring needs most memory for
+        means_TK /= np.cumsum(is_known_TK, axis=0, dtype=np.int32)
     return means_TK
 
 
