@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqexp.errors import StoreError
 from seqexp.spec.settings import TrackingSpec
 from seqexp.store.find_runs import find_finished, find_last, list_runs
 from seqexp.store.local_store import may_hold
@@ -34,36 +36,62 @@ def sync(project: Project) -> Iterator[Sent]:
     Runs nest under the first sweep that planned them. What was recorded with ``tracking.mlflow: false`` stays unshown.
 
     Raises:
-        StoreError: A store cannot be reached, or a sweep cannot be read.
+        StoreError: A store cannot be reached (the others are sent what they miss first), or a sweep cannot be read.
     """
     publishers: dict[str, Publisher] = {}
+    away: dict[str, StoreError] = {}  # stores that cannot be reached: each is tried once
     under_way: set[str] = set()  # runs of sweeps that a process is at: it shows them itself
     for folder in list_sweeps(project.sweeps):
         plan = read_plan(folder)
         if is_owned(folder):
             under_way.update(point["run_key"] for point in plan["points"])
         else:
-            yield from _sync_sweep(project, folder, plan, publishers)
+            yield from _sync_sweep(project, folder, plan, publishers, away)
     for run in list_runs(project.runs):
         tracking = tracking_of(run)
         publisher = _publisher(project, tracking, publishers)
-        if tracking.mlflow and run.record.run_key not in under_way and not _is_shown(run.path, publisher.uri):
+        wanted = tracking.mlflow and run.record.run_key not in under_way and publisher.uri not in away
+        if wanted and not _is_shown(run.path, publisher.uri):
             takes_out = not is_asked_for(run)
             with_forecasts = tracking.keep.forecasts != "none" or not takes_out
-            publisher.publish(run, with_model=tracking.log_model in (None, "all"), with_forecasts=with_forecasts)
-            if takes_out:
-                keep_wanted(run, tracking.keep, is_best=True)
-            yield Sent(run.record.title, publisher.uri)
+            with _noted(away, publisher.uri):
+                publisher.publish(run, with_model=tracking.log_model in (None, "all"), with_forecasts=with_forecasts)
+                if takes_out:
+                    keep_wanted(run, tracking.keep, is_best=True)
+                yield Sent(run.record.title, publisher.uri)
+    if away:
+        raise StoreError(problem for error in away.values() for problem in error.problems)
 
 
-def _sync_sweep(project: Project, folder: Path, plan: FrozenPlan, publishers: dict[str, Publisher]) -> Iterator[Sent]:
+@contextmanager
+def _noted(away: dict[str, StoreError], uri: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        away[uri] = error
+
+
+def _sync_sweep(
+    project: Project,
+    folder: Path,
+    plan: FrozenPlan,
+    publishers: dict[str, Publisher],
+    away: dict[str, StoreError],
+) -> Iterator[Sent]:
     runs = list(_runs_of(project, plan))
     tracked = [(run, tracking) for run in runs if (tracking := tracking_of(run)).mlflow]
     if not tracked:
         return
     publisher = _publisher(project, tracked[0][1], publishers)
-    if _is_shown(folder, publisher.uri) and all(_is_shown(run.path, publisher.uri) for run, _ in tracked):
-        return
+    is_whole = _is_shown(folder, publisher.uri) and all(_is_shown(run.path, publisher.uri) for run, _ in tracked)
+    if publisher.uri not in away and not is_whole:
+        with _noted(away, publisher.uri):
+            yield from _send_sweep(folder, plan, publisher, tracked, len(runs))
+
+
+def _send_sweep(
+    folder: Path, plan: FrozenPlan, publisher: Publisher, tracked: Sequence[tuple[StoredRun, TrackingSpec]], n_runs: int
+) -> Iterator[Sent]:
     sweep = SweepPublisher(plan, publisher)
     outcomes = []
     for run, tracking in tracked:
@@ -73,7 +101,7 @@ def _sync_sweep(project: Project, folder: Path, plan: FrozenPlan, publishers: di
         outcomes.append(RunOutcome(run, was_shown, run_id))
         if not was_shown:
             yield Sent(run.record.title, publisher.uri)
-    status = _status(plan, outcomes, len(runs))
+    status = _status(plan, outcomes, n_runs)
     if status != "KILLED":
         wanting = [run for run, tracking in tracked if tracking.log_model in (None, "best")]
         log_best_models(publisher, wanting, plan["select"])

@@ -53,6 +53,27 @@ def test_what_a_closed_server_missed_is_sent_later_and_once(
     assert len(client.search_runs([client.get_experiment_by_name("single").experiment_id])) == 1
 
 
+def test_a_store_that_is_away_keeps_nothing_from_the_others(
+    tmp_path: Path, migrated_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is named first is away, and what is said of it comes after the others were sent theirs."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    project = open_project(tmp_path)
+    other = tmp_path / "other.db"
+    shutil.copy(migrated_store, other)
+    for seed, uri in enumerate(("http://127.0.0.1:9", f"sqlite:///{other}", "http://127.0.0.1:7")):
+        request_run(project, project.compose_one([*SMALL, f"seed={seed}", f"tracking.uri={uri}"]))
+    shutil.copy(migrated_store, other)  # it was lost
+    with pytest.raises(StoreError) as told:
+        list(sync(project))
+    assert len(told.value.problems) == 2
+    assert "127.0.0.1:9 " in str(told.value)
+    assert "127.0.0.1:7 " in str(told.value)
+    client = MlflowClient(f"sqlite:///{other}")
+    (run,) = client.search_runs([client.get_experiment_by_name("seqexp").experiment_id])
+    assert run.data.params["seed"] == "1"
+
+
 def test_a_sweep_after_it_changes_nothing(project: Project) -> None:
     plan = plan_sweep(project, [*SMALL, "seed=1,2"])
     run_sweep(project, plan)
