@@ -82,5 +82,13 @@ def find_run(word: str, runs: Path, *, having: str | None = None) -> StoredRun:
             f"{len(keys)} runs begin with {word!r}: {', '.join(sorted(keys)[:6])}.", mend="Give more of the key."
         )
     if having is not None:
-        found = [run for run in found if (run.path / having).is_file()] or found
+        found = [run for run in found if (run.path / having).is_file()] or _made_again(found, runs, having) or found
     return max(found, key=lambda run: (run.record.standing, run.record.started))
+
+
+def _made_again(found: list[StoredRun], runs: Path, having: str) -> list[StoredRun]:
+    """Return the reruns of attempts that came out with the same weights, and have what was taken out of these."""
+    weights = {run.path.name: run.record.fit.get("final_hash") for run in found}
+    reruns = (run for run in list_runs(runs, begins=f"{found[0].record.run_key}-") if run.record.rerun_of in weights)
+    alike = (run for run in reruns if run.record.fit.get("final_hash") == weights[run.record.rerun_of])
+    return [run for run in alike if (run.path / having).is_file()]

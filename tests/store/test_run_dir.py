@@ -119,6 +119,20 @@ def test_of_two_attempts_the_one_with_the_file_is_meant(tmp_path: Path) -> None:
     assert find_run(KEY, tmp_path, having="model.keras").path == first.path  # none has it: the error names this one
 
 
+def test_an_attempt_that_is_named_has_its_model_from_the_rerun_that_made_it_again(tmp_path: Path) -> None:
+    """Not from one that came out otherwise: it would be another model under the name."""
+    first = _commit(tmp_path)
+    _commit(tmp_path)  # by --force: it stands for itself
+    (first.path / "forecasts.npz").unlink()
+    assert find_run(first.path.name, tmp_path, having="forecasts.npz").path == first.path
+    again = _commit(tmp_path, rerun_of=first.path.name)
+    assert find_run(first.path.name, tmp_path, having="forecasts.npz").path == again.path
+    values = json.loads((again.path / "record.json").read_text())
+    values["fit"]["final_hash"] = "another"
+    (again.path / "record.json").write_text(json.dumps(values))
+    assert find_run(first.path.name, tmp_path, having="forecasts.npz").path == first.path
+
+
 def test_a_copy_that_somebody_made_is_no_attempt(tmp_path: Path) -> None:
     first = _commit(tmp_path)
     shutil.copytree(first.path, first.path.with_name(f"{first.path.name}-backup"))
