@@ -15,11 +15,16 @@ def _call(publish: Publish) -> None:
     """Call it, and once more where Python stumbled over its own threads.
 
     Two threads that parse source at once (TensorFlow traces, MLflow is imported) can end in a SystemError, "AST
-    constructor recursion depth mismatch": a fault of some releases of Python. What was sent is not sent twice.
+    constructor recursion depth mismatch": a fault of some releases of Python; and two that import at once can find a
+    module of the other half-way ("partially initialized"). What was sent is not sent twice.
     """
     try:
         publish()
     except SystemError:
+        publish()
+    except (AttributeError, ImportError) as error:
+        if "partially initialized" not in str(error):
+            raise
         publish()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from seqexp.errors import StoreError
 from seqexp.workflows.publishing.publish_queue import PublishQueue
 
@@ -21,13 +23,20 @@ def test_after_a_failure_nothing_more_is_tried() -> None:
     assert str(queue.failure) == "away"
 
 
-def test_what_python_stumbled_over_is_called_again() -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        SystemError("AST constructor recursion depth mismatch (before=327, after=108)"),
+        AttributeError("partially initialized module 'mlflow' has no attribute 'version'"),
+    ],
+)
+def test_what_python_stumbled_over_is_called_again(fault: Exception) -> None:
     called: list[int] = []
 
     def stumble() -> None:
         called.append(len(called))
         if len(called) == 1:
-            raise SystemError("AST constructor recursion depth mismatch (before=327, after=108)")
+            raise fault
 
     queue = PublishQueue()
     queue.put(stumble)
