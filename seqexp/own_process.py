@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _HIDDEN = "sklearn"  # MLflow brings it, Keras imports it when it is there, seqexp never uses it: 0.5 s of every start
-_settled: list[bool] = []
+_is_own: list[bool] = []
 
 
-def settle() -> None:
+def set_up_own_process() -> None:
     """Say that this process is seqexp's own; to be called before NumPy is imported.
 
     NumPy's BLAS would start a thread for every core. They spin after each small product, on cores on which runs train.
@@ -22,13 +22,13 @@ def settle() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    _settled.append(True)
+    _is_own.append(True)
 
 
 @contextmanager
 def without_what_is_not_used() -> Iterator[None]:
     """In a process of seqexp's own, let what is imported meanwhile find no scikit-learn; afterwards it is there."""
-    if not _settled or _HIDDEN in sys.modules:
+    if not _is_own or _HIDDEN in sys.modules:
         yield
         return
     sys.modules[_HIDDEN] = None  # type: ignore[assignment]  # what Python takes for "there is none"

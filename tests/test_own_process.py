@@ -27,7 +27,7 @@ def _started(settle: str) -> list[str]:
 
 def test_scikit_learn_is_not_imported_and_blas_keeps_to_one_core() -> None:
     """Afterwards scikit-learn is there for whoever asks for it."""
-    assert _started("from seqexp.own_process import settle; settle()") == ["False", "1", "True"]
+    assert _started("from seqexp.own_process import set_up_own_process; set_up_own_process()") == ["False", "1", "True"]
 
 
 def test_who_uses_seqexp_as_a_library_finds_everything_as_ever() -> None:

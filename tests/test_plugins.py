@@ -1,5 +1,4 @@
-"""A user's own code from end to end: it trains, is saved, is found again, enters the keys of what uses it, and no YAML
-names it.
+"""A user's own code from end to end: it trains, is saved, is found again, and enters the keys of what uses it.
 
 Axis letters: B batch, T steps, F features, N output steps, K targets, W windows.
 """
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 
 import seqexp
-from seqexp.errors import ConfigError, DataError, ModelError, PluginError, StoreError
+from seqexp.errors import ConfigError, PluginError, StoreError
 from seqexp.store.run_dir import damaged_files
 from seqexp.workflows.checking.check import check_layers
 from seqexp.workflows.checking.leakage import check_leakage
@@ -266,54 +265,6 @@ def test_an_installed_package_brings_its_own(tmp_path: Path, write: Write, monke
     del sys.modules["pack"]
 
 
-HOSTILE = {
-    "conf/topology/bad.yaml": "plugins: [canary.py]\nlayers: [{Dense: {units: 1}}]\n",
-    "conf/config.yaml": "defaults: [topology: vector_output, _self_]\nplugins: [canary.py]\n",
-    "study.yaml": "set: {plugins: [canary.py]}\nsweep: {seed: [0]}\n",
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_no_yaml_of_an_experiment_names_code(write: Write, tmp_path: Path, name: str) -> None:
-    write("canary.py", "open('canary', 'w').close()\n")
-    write(name, HOSTILE[name])
-    words = ["study.yaml"] if name == "study.yaml" else ["topology=bad"] if "bad" in name else []
-    with pytest.raises(ConfigError, match=r"an experiment cannot name code|unknown key"):
-        (seqexp.sweep if name == "study.yaml" else seqexp.run)(words)
-    assert not (tmp_path / "canary").exists()
-
-
-@pytest.mark.parametrize(
-    "override",
-    [
-        "plugins=[canary.py]",
-        "+plugins=[canary.py]",
-        "training.plugins=[canary.py]",
-        "topology.layers=[canary.py]",
-        "topology.layers=[{canary: {}}]",
-        "topology.layers=[{Lambda: {function: canary.py}}]",
-        "training.loss=canary",
-        "data.source=canary.py",
-        "data.scaler=./canary.py",
-        "evaluation.metrics=[canary]",
-    ],
-)
-def test_no_override_names_code(write: Write, tmp_path: Path, override: str) -> None:
-    write("canary.py", "open('canary', 'w').close()\n")
-    with pytest.raises(ConfigError):
-        seqexp.run([override])
-    with pytest.raises(ConfigError):
-        seqexp.sweep([override, "seed=0,1"])
-    assert not (tmp_path / "canary").exists()
-
-
-@pytest.mark.parametrize("value", ["mine.py", "{a: b}", "[1]", "['']"])
-def test_the_key_of_a_workspace_takes_a_list_of_files(write: Write, value: str) -> None:
-    write("seqexp.yaml", f"plugins: {value}\n")
-    with pytest.raises(ConfigError, match="expected a list of Python files"):
-        open_project()
-
-
 def test_paths_in_a_workspace_count_from_its_file(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,34 +278,6 @@ def test_paths_in_a_workspace_count_from_its_file(
     other = write("other/mine.py", MINE.replace("slanted", "steep"))
     with pytest.raises(ConfigError, match="there is no loss 'slanted'"):
         open_project(plugins=[other]).compose_one([*BASIC, "training.loss=slanted"])
-
-
-@pytest.mark.parametrize(
-    ("body", "override", "error", "told"),
-    [
-        (
-            "@seqexp.loss\ndef own(y_true, y_pred): return ops.mean(y_pred)",
-            "training.loss=own",
-            ModelError,
-            "each step",
-        ),
-        ("@seqexp.loss\ndef own(y_true, y_pred): return y_pred", "training.loss=own", ModelError, "axis=-1"),
-        ("@seqexp.loss\ndef own(y_true, y_pred): return 1 / 0", "training.loss=own", ModelError, "ZeroDivisionError"),
-        ("@seqexp.metric\ndef own(a, b): return 'x'", "evaluation.metrics=[own]", ModelError, "could not convert"),
-        ("@seqexp.scaler\ndef own(a): return 1", "data.scaler=own", DataError, "It returns two numbers"),
-        ("@seqexp.scaler\ndef own(a): return 0, -1", "data.scaler=own", DataError, "scale -1"),
-        ("@seqexp.source\ndef own(): return 1", "data.source=own", DataError, "gives a int, no pandas.DataFrame"),
-        ("@seqexp.source\ndef own(): return 1 / 0", "data.source=own", DataError, "own fails: ZeroDivisionError"),
-    ],
-)
-def test_code_that_is_not_what_it_is_registered_as_is_refused_before_training(
-    write: Write, body: str, override: str, error: type[Exception], told: str
-) -> None:
-    plugin = write("mine.py", f"import seqexp\nfrom keras import ops\n{body}\n")
-    words = [word for word in BASIC if not (override.startswith("data.source") and word.startswith("data.source"))]
-    with pytest.raises(error, match=told):
-        seqexp.run([*words, override], plugins=[plugin])
-    assert not Path("runs").exists()
 
 
 def test_a_baseline_that_looks_ahead_is_found_out(write: Write) -> None:

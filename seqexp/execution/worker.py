@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from seqexp.execution.contract import Ended, Event, Task, TaskStopped, Told, broken
-from seqexp.own_process import settle
+from seqexp.own_process import set_up_own_process
 
 READY, STOP = "ready", "stop"  # what is said besides tasks and events
 _LOOK = 1.0  # seconds between two looks at whether the driver is alive
@@ -24,7 +24,7 @@ _LOOK = 1.0  # seconds between two looks at whether the driver is alive
 
 def main() -> None:
     """Work until the driver has no more."""
-    settle()
+    set_up_own_process()
     _end_with_the_driver(os.getppid())
     connection = Connection(int(sys.argv[1]))
     if len(sys.argv) > 3:
