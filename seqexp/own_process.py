@@ -1,14 +1,17 @@
-"""Whether this process is seqexp's own, a command or a worker, and what is set up in it before anything is imported.
+"""Whether this process is seqexp's own, a command or a worker; what is set up in it before anything is imported, and how
+it ends.
 
 In a process of somebody else's, which uses seqexp as a library, nothing is set and nothing hidden.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 _HIDDEN = "sklearn"  # MLflow brings it, Keras imports it when it is there, seqexp never uses it: 0.5 s of every start
 _is_own: list[bool] = []
@@ -36,3 +39,28 @@ def without_what_is_not_used() -> Iterator[None]:
         yield
     finally:
         del sys.modules[_HIDDEN]
+
+
+def end_quickly() -> Callable[[int], NoReturn]:
+    """Let this process end without taking apart what it imported: 0.7 s where that was TensorFlow or MLflow.
+
+    To be called first of all: what is registered for the end afterwards, and what threads still have to do, comes before.
+
+    Returns:
+        What is called in place of ``sys.exit``, with the exit code.
+    """
+    code = 1  # that of an error which nobody caught
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # nobody reads it any more
+                stream.flush()
+        os._exit(code)
+
+    def end(given: int) -> NoReturn:
+        nonlocal code
+        code = given
+        sys.exit(given)
+
+    atexit.register(leave)
+    return end

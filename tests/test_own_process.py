@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 START = """
 import os, sys
 {settle}
@@ -33,3 +35,28 @@ def test_scikit_learn_is_not_imported_and_blas_keeps_to_one_core() -> None:
 def test_who_uses_seqexp_as_a_library_finds_everything_as_ever() -> None:
     """Keras has wrappers for scikit-learn, which would be broken for the rest of the process."""
     assert _started("")[:2] == ["True", "None"]
+
+
+ENDING = """
+import atexit, sys, threading, time
+from seqexp.own_process import end_quickly
+end = end_quickly()
+
+class Heavy:
+    def __del__(self):
+        print("taken apart")
+
+heavy = sys.modules["heavy"] = Heavy()
+atexit.register(print, "registered")
+threading.Thread(target=lambda: (time.sleep(0.2), print("of a thread"))).start()
+{last}
+"""
+
+
+@pytest.mark.parametrize(("last", "code"), [("end(3)", 3), ("end(0)", 0), ("raise KeyError", 1)])
+def test_it_ends_with_all_that_was_to_be_done_but_takes_nothing_apart(last: str, code: int) -> None:
+    """Not at a terminal, what was printed waits to be written."""
+    done = subprocess.run([sys.executable, "-c", ENDING.format(last=last)], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n") == ["of a thread", "registered", ""]
+    assert done.returncode == code
+    assert ("KeyError" in done.stderr) == (code == 1)

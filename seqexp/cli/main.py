@@ -20,7 +20,7 @@ from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
 from seqexp.cli.words import FromMlflowCommand
 from seqexp.errors import Problem, RunFailed, SeqexpError
-from seqexp.own_process import set_up_own_process
+from seqexp.own_process import end_quickly, set_up_own_process
 
 app = typer.Typer(
     help="Declarative experiments for sequence models: YAML in; trained, recorded and honestly compared models out.",
@@ -61,9 +61,10 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    end = end_quickly()
     set_up_own_process()
     raise_when_stopped()
-    sys.exit(run_command())
+    end(run_command())
 
 
 def _asks_for_json(words: Sequence[str]) -> bool:
