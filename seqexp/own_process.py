@@ -1,5 +1,4 @@
-"""Whether this process is seqexp's own, a command or a worker; what is set up in it before anything is imported, and how
-it ends.
+"""Whether this process is seqexp's own, a command or a worker; what is set up in it at its start, and how it ends.
 
 In a process of somebody else's, which uses seqexp as a library, nothing is set and nothing hidden.
 """
@@ -44,7 +43,7 @@ def without_what_is_not_used() -> Iterator[None]:
 def end_quickly() -> Callable[[int], NoReturn]:
     """Let this process end without taking apart what it imported: 0.7 s where that was TensorFlow or MLflow.
 
-    To be called first of all: what is registered for the end afterwards, and what threads still have to do, comes before.
+    To be called first of all: what is registered for the end afterwards comes before, and what threads have to do.
 
     Returns:
         What is called in place of ``sys.exit``, with the exit code.

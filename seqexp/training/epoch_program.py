@@ -88,8 +88,16 @@ class EpochProgram:
         mixes_rows: Whether a window's result depends on the others in its batch, so that none may be padded.
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe, *, xla: bool) -> None:
-        self.recipe = recipe
+    def __init__(self, model: keras.Model, recipe: Recipe, *, xla: bool, key: str = "") -> None:
+        """Make the twin; nothing is traced yet.
+
+        Args:
+            model: That of a run.
+            recipe: What else the program is made for.
+            xla: Whether it is to be compiled with XLA.
+            key: Names the shape of experiment, for what is kept of it on disk; empty where nothing is to be kept.
+        """
+        self.recipe, self._key = recipe, key
         self.model = keras.models.clone_model(model)
         fold_time_distributed(self.model)
         fuse_lstms(self.model)
@@ -109,6 +117,11 @@ class EpochProgram:
     def refused(self) -> str:
         """Why XLA did not compile a part of it; empty where it compiled all."""
         return next((function.refused for function in self._functions.values() if function.refused), "")
+
+    @property
+    def _variables(self) -> list[Any]:
+        counted = [variable for metric in self.metrics for variable in metric.variables]
+        return [*self.model.variables, *self.optimizer.variables, *counted]
 
     def load(self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None) -> None:
         """Take over the variables of a run."""
@@ -151,7 +164,13 @@ class EpochProgram:
                 given: Sequence[Any] = body(named, batch, remainder, *arguments[len(series) :])
                 return given
 
-            self._functions[name, remainder] = CompiledFunction(function, signature, xla=self.uses_xla)
+            self._functions[name, remainder] = CompiledFunction(
+                function,
+                signature,
+                xla=self.uses_xla,
+                variables=self._variables,
+                key=f"{self._key} {name} {remainder}" if self._key else "",
+            )
         return self._functions[name, remainder]
 
     def _train(self, series: Any, batch: int, remainder: int, starts_S: Any, n: Any, rates: Any) -> Sequence[Any]:

@@ -18,11 +18,14 @@ _held: OrderedDict[str, EpochProgram] = OrderedDict()
 
 def find_program(model: keras.Model, recipe: Recipe) -> tuple[EpochProgram, bool]:
     """Return the program for a model and a recipe, and whether it had to be made."""
-    key = hash_values({"model": model.to_json(), "recipe": recipe.as_values(), "code": list(_code(model, recipe))})
+    codes = list(_code(model, recipe))
+    key = hash_values({"model": model.to_json(), "recipe": recipe.as_values(), "code": codes})
     is_new = key not in _held
     if is_new:
         # On a GPU cuDNN's own kernels are faster than what XLA makes of a recurrent layer.
-        _held[key] = EpochProgram(model, recipe, xla=not tf.config.list_physical_devices("GPU"))
+        xla = not tf.config.list_physical_devices("GPU")
+        # A user's own code may hang on more than its text: of such a program nothing is kept for other processes.
+        _held[key] = EpochProgram(model, recipe, xla=xla, key="" if codes else key)
     _held.move_to_end(key)
     while len(_held) > _MOST:
         _held.popitem(last=False)
