@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from seqexp.compose.groups import ConfigGroups, Origins, Tree
 from seqexp.compose.match import UnitsMatcher, units_set_twice
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.overrides import choices_of
+from seqexp.compose.places import anchor_paths, without_store
 from seqexp.compose.resolve import references, resolve
 from seqexp.compose.tree import get_value, leaves, set_value
 from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
@@ -84,7 +84,8 @@ class Composer:
         resolved, unresolved = resolve(tree)
         # A reference that leads nowhere may be a parameter's name, misspelt.
         problems += unresolved or [*_unused_parameters(tree, origins), *_missing(resolved)]
-        _anchor_paths(resolved, origins)
+        anchor_paths(resolved, origins)
+        problems += without_store(resolved, origins)
         spec = None
         try:
             if not unresolved:
@@ -148,7 +149,7 @@ def _derive(tree: Tree, origins: Origins, choices: dict[str, str], count_feature
         n_features = len(features) if isinstance(features, list) else 1
     if features == "all" and data.get("path") != "???":
         located = dict(data)
-        _anchor_paths({"data": located}, origins)
+        anchor_paths({"data": located}, origins)
         try:
             n_features = count_features(located)
         except SeqexpError as error:
@@ -269,21 +270,6 @@ def _unused_parameters(tree: Tree, origins: Origins) -> list[Problem]:
 
 def _missing(tree: Tree) -> list[Problem]:
     return [Problem(MISSING, key, f"Give one: {key}=...") for key, value in leaves(tree) if value == "???"]
-
-
-def _anchor_paths(tree: Tree, origins: Origins) -> None:
-    """Make relative paths absolute: they count from the file that states them, else from the working directory."""
-    path = get_value(tree, "data.path")
-    if isinstance(path, str) and path != "???":
-        tree["data"]["path"] = str(_anchored(path, origins.get("data.path")))
-    uri = get_value(tree, "tracking.uri")
-    if isinstance(uri, str) and uri.startswith("sqlite:///"):
-        tree["tracking"]["uri"] = f"sqlite:///{_anchored(uri[len('sqlite:///') :], origins.get('tracking.uri'))}"
-
-
-def _anchored(path: str, origin: Origin | None) -> Path:
-    folder = origin.folder if origin else Path.cwd()
-    return (folder / Path(path).expanduser()).resolve()
 
 
 def _located(problems: Sequence[Problem], origins: Origins) -> list[Problem]:

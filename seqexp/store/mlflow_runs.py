@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
+from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import QUIET, READY
 from seqexp.store.outage import reason_of
@@ -33,6 +34,8 @@ class MlflowRuns:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         self.uri, self._key = uri, key
+        if problem := problem_of_uri(uri, key):
+            raise StoreError([problem])
         if (path := local_path(uri)) is not None and not path.is_file():
             mend = "Name the store that shows the run: sqlite:////path/to/mlflow.db, or http://host:port."
             raise StoreError(f"there is no MLflow store {uri}.", key=key, mend=mend)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
+from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_batches import batches
 from seqexp.store.mlflow_model import save_pyfunc
@@ -45,8 +46,10 @@ class MlflowStore:
         """Open a store; ``artifacts`` is where a local one keeps files.
 
         Raises:
-            StoreError: It cannot be opened or reached.
+            StoreError: It cannot be opened or reached, or MLflow has no such store.
         """
+        if problem := problem_of_uri(uri, "tracking.uri"):  # of an old record, and the environment's
+            raise StoreError([problem])
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         from mlflow.exceptions import MlflowException

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqexp.compose.composer import ContractBroken
+from seqexp.compose.origin import Origin, Setting
 from seqexp.errors import ConfigError
 from seqexp.workflows.checking.show import values_and_origins
 from seqexp.workflows.project import open_project
@@ -49,6 +50,22 @@ def test_a_wrong_value_in_yaml_is_shown_with_file_and_line(write: Callable[[str,
     assert "conf/training/mine.yaml:2" in found["training.batch_size"]
     assert "conf/training/mine.yaml:3" in found["training.loss"]
     assert "Did you mean mse?" in found["training.loss"]
+
+
+def test_an_address_without_a_store_is_refused_before_anything_runs(write: Callable[[str, str], Path]) -> None:
+    found = _problems("tracking.uri=htp://host:5000", "seed=-1")
+    assert "override tracking.uri=htp://host:5000" in found["tracking.uri"]
+    assert "Did you mean http://host:5000?" in found["tracking.uri"]
+    assert "seed" in found
+    write("seqexp.yaml", "tracking: {uri: localhost:5000}\n")
+    assert "seqexp.yaml:1" in _problems()["tracking.uri"]
+    assert open_project().compose_one(["tracking=none", "tracking.uri=htp://host"]).spec.tracking.uri
+
+
+def test_that_of_a_record_is_taken_as_it_is() -> None:
+    """Its run can be repeated; whoever made it can mend nothing any more."""
+    recorded = Setting("tracking.uri", "htp://host", Origin("record", "0123456789ab-1"))
+    assert open_project().compose([recorded]).spec.tracking.uri == "htp://host"
 
 
 def test_a_misspelt_reference_is_all_that_is_reported(write: Callable[[str, str], Path]) -> None:

@@ -17,6 +17,7 @@ from seqexp.spec.execution import ExecutionSpec
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.identity import program_key_of, run_key_of
 from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.address import check_environment
 from seqexp.workflows.rerunning.find_original import find_originals
 from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import Chosen, DataChoice, choose_data
@@ -24,6 +25,7 @@ from seqexp.workflows.rerunning.rerun import Rerun, judged
 from seqexp.workflows.rerunning.respecify import recorded_spec
 from seqexp.workflows.rerunning.verdict import Outcome
 from seqexp.workflows.running.again import Again
+from seqexp.workflows.running.keep import tracking_of
 from seqexp.workflows.running.kept_data import plan_snapshot
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.sweeping.earlier import SweepOptions
@@ -142,6 +144,7 @@ def rerun_sweep(
     chosen: dict[str, tuple[StoredRun, Chosen]] = {}
     points = []
     for before in originals:
+        check_environment(tracking_of(before))
         point, source = _point(before, options.data, sources)
         points.append(point)
         chosen[before.path.name] = before, source.chosen

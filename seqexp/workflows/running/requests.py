@@ -12,7 +12,7 @@ from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import FOLD
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.address import tracking_uri
+from seqexp.workflows.publishing.address import check_environment, tracking_uri
 from seqexp.workflows.publishing.live import LiveRun, Row
 from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
@@ -89,6 +89,7 @@ def request_run(
         mend = f"Use a sweep, which runs them all, or name one: {FOLD}={folds[-1]}."
         message = f"a backtest of {len(folds)} folds is as many runs, and this is to be one."
         raise ConfigError(message, key="evaluation.mode", mend=mend)
+    check_environment(composed.spec.tracking)
     show = _Show(project, composed.spec)
 
     def show_killed(stored: StoredRun) -> None:

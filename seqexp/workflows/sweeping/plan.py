@@ -15,8 +15,10 @@ from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
 from seqexp.fingerprint import hash_values, short_key
 from seqexp.search.draw import draw
 from seqexp.spec.execution import ExecutionSpec
+from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import FOLD
 from seqexp.workflows.project import Project
+from seqexp.workflows.publishing.address import check_environment
 from seqexp.workflows.sweeping.points import LeftOut, Point, PointMaker
 from seqexp.workflows.sweeping.search import SearchPlan, plan_search
 
@@ -61,6 +63,11 @@ class Plan:
         return self.search.execution.trials * self.search.repeats if self.search else len(self.points)
 
     @property
+    def specs(self) -> list[ExperimentSpec]:
+        """What is run; of a search, what the first draw means."""
+        return [self.search.example.spec] if self.search else [point.spec for point in self.points]
+
+    @property
     def select(self) -> str | None:
         """The figure of validation that its runs are ranked by."""
         example = self.search.example if self.search else next(iter(self.points), None)
@@ -93,10 +100,12 @@ def plan_sweep(
         on_first: Told, as soon as one point is composed, where the runs will be computed and how many there may be.
 
     Raises:
-        ConfigError: A point is wrong for another reason, or there are too many.
+        ConfigError: A point is wrong for another reason, there are too many, or nothing could show the runs.
         DataError: The data do not carry a point.
     """
     plan, maker = compose_sweep(project, words, on_first=on_first)
+    for spec in plan.specs:
+        check_environment(spec.tracking)
     return plan if plan.search else replace(plan, points=[maker.identify(point) for point in plan.points])
 
 

@@ -19,6 +19,7 @@ from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.requests import RunOutcome, request_run
 from seqexp.workflows.running.run import quick_run
+from seqexp.workflows.sweeping.plan import plan_sweep
 
 SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "topology.units=4", "name=trial"]
 
@@ -215,6 +216,17 @@ def test_the_tracking_uri_has_its_order(project: Project, monkeypatch: pytest.Mo
     assert tracking_uri(spec.spec.tracking, project.workspace) == "http://env"
     asked = project.compose_one(["tracking.uri=http://mine"]).spec.tracking
     assert tracking_uri(asked, project.workspace) == "http://mine"
+
+
+def test_a_variable_that_names_no_store_is_refused_before_anything_is_trained(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://host")
+    for ask in (lambda: _run(project, reporter=_Interrupt()), lambda: plan_sweep(project, [*SMALL, "seed=1,2"])):
+        with pytest.raises(SeqexpError, match="MLFLOW_TRACKING_URI: MLflow has no store for 'htp://host'"):
+            ask()
+    assert not project.runs.exists()
+    assert len(plan_sweep(project, [*SMALL, "seed=1,2", "tracking=none"]).points) == 2
 
 
 def test_without_tracking_mlflow_is_left_alone(tmp_path: Path) -> None:
