@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
+from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.projection import LoggedModel
 
 
+@mlflow_settings()
 def save_pyfunc(folder: Path, model: LoggedModel, **of_model: Any) -> None:
     """Write a model folder.
 
@@ -20,7 +21,6 @@ def save_pyfunc(folder: Path, model: LoggedModel, **of_model: Any) -> None:
         model: What goes into it.
         of_model: What the ``MLmodel`` file says besides: the ids of the run and of the model.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow.pyfunc
     import numpy as np
     from mlflow.models import Model, ModelSignature

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_store import QUIET, READY
+from seqexp.store.mlflow_settings import mlflow_settings
+from seqexp.store.mlflow_store import READY
 from seqexp.store.outage import reason_of
 from seqexp.store.projection import ShownRun
 
@@ -31,17 +31,16 @@ class MlflowRuns:
         Raises:
             StoreError: There is no such store, or it does not answer.
         """
-        for name, value in QUIET.items():
-            os.environ.setdefault(name, value)
         self.uri, self._key = uri, key
         if problem := problem_of_uri(uri, key):
             raise StoreError([problem])
         if (path := local_path(uri)) is not None and not path.is_file():
             mend = "Name the store that shows the run: sqlite:////path/to/mlflow.db, or http://host:port."
             raise StoreError(f"there is no MLflow store {uri}.", key=key, mend=mend)
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-        from sqlalchemy.exc import SQLAlchemyError
+        with mlflow_settings():
+            from mlflow.exceptions import MlflowException
+            from mlflow.tracking import MlflowClient
+            from sqlalchemy.exc import SQLAlchemyError
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._refusal = MlflowException
@@ -85,6 +84,7 @@ class MlflowRuns:
             items = self._client.list_artifacts(run.run_id, folder)
         return {str(item.path): int(item.file_size or 0) for item in items if not item.is_dir}
 
+    @mlflow_settings()
     def fetch(self, run: ShownRun, names: Sequence[str], folder: Path) -> None:
         """Copy files of a run into a folder, each under the name that is asked for.
 
@@ -125,7 +125,8 @@ class MlflowRuns:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
+            with mlflow_settings():
+                yield
         except self._failures as error:
             message = f"MLflow at {self.uri} does not answer: {reason_of(error)}."
             mend = "Is the server up, and is the address right? seqexp ui starts one on the workspace's own store."

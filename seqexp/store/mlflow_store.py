@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,19 +19,11 @@ from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_batches import batches
 from seqexp.store.mlflow_model import save_pyfunc
+from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.mlflow_view import RunsView, ViewShelf
 from seqexp.store.outage import reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
-#: Defaults for a person's own machine; whatever is set already stays.
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of a server it prints two lines at the end of every run
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 _SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
@@ -50,11 +41,10 @@ class MlflowStore:
         """
         if problem := problem_of_uri(uri, "tracking.uri"):  # of an old record, and the environment's
             raise StoreError([problem])
-        for name, value in QUIET.items():
-            os.environ.setdefault(name, value)
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-        from sqlalchemy.exc import SQLAlchemyError
+        with mlflow_settings():
+            from mlflow.exceptions import MlflowException
+            from mlflow.tracking import MlflowClient
+            from sqlalchemy.exc import SQLAlchemyError
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
         logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # it warns where there is no pip
@@ -279,7 +269,8 @@ class MlflowStore:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
+            with mlflow_settings():
+                yield
         except self._failures as error:
             mend = ""
             if local_path(self.uri) and isinstance(error, self._failures[1]):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_store import QUIET, MlflowStore
+from seqexp.store.mlflow_settings import SETTINGS
+from seqexp.store.mlflow_store import MlflowStore
 
 HOST = "127.0.0.1"
 _SLOWEST_START, _SLOWEST_END = 120, 10  # seconds
@@ -56,7 +57,7 @@ def running_ui(uri: str, port: int, artifacts: Path) -> Iterator[subprocess.Pope
         str(port),
     ]
     command += ["--workers", "1", "--allowed-hosts", f"localhost:{port},{HOST}:{port}"]
-    quiet = {**QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    quiet = {**SETTINGS, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     # MLflow logs every request to stderr: only what it says when it fails to start is worth showing.
     server = subprocess.Popen(command, env={**quiet, **os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

@@ -5,14 +5,13 @@ Like the rest of the store it goes through ``MlflowClient`` with explicit ids.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_store import QUIET
+from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.outage import outage, reason_of
 from seqexp.store.run_dir import RECORD
 
@@ -42,14 +41,13 @@ class Version:
 class ModelRegistry:
     """The registry of one tracking store, which must be there."""
 
+    @mlflow_settings()
     def __init__(self, uri: str) -> None:
         """Open it.
 
         Raises:
             StoreError: There is no such store.
         """
-        for name, value in QUIET.items():
-            os.environ.setdefault(name, value)
         if (path := local_path(uri)) is not None and not path.is_file():
             raise StoreError(f"there is no MLflow store {uri}.", key="tracking.uri", mend="Its first run makes it.")
         from mlflow.exceptions import MlflowException
@@ -59,6 +57,7 @@ class ModelRegistry:
         self._failure = MlflowException
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
+    @mlflow_settings()
     def register(self, name: str, run_id: str, *, run_key: str, attempt: int, alias: str | None) -> Version:
         """Make the logged model of an MLflow run a version of a name; one that is there already stays the same.
 
@@ -74,6 +73,7 @@ class ModelRegistry:
         except self._failure as error:
             raise StoreError(f"MLflow at {self.uri} does not register {name!r}: {reason_of(error)}") from None
 
+    @mlflow_settings()
     def find(self, address: str) -> Version:
         """Return what ``models:/NAME/3`` or ``models:/NAME@champion`` stands for.
 
@@ -91,6 +91,7 @@ class ModelRegistry:
             mend = f"seqexp register RUN {name} --alias {alias or 'champion'} registers one."
             raise StoreError(f"{address} is not in the registry of {self.uri}: {reason_of(error)}", mend=mend) from None
 
+    @mlflow_settings()
     def runs(self) -> set[tuple[str, str]]:
         """Return run key and attempt of every run with a registered version."""
         try:
@@ -99,6 +100,7 @@ class ModelRegistry:
             raise StoreError(f"the registry of {self.uri} does not answer: {reason_of(error)}") from None
         return {(version.tags.get(RUN_KEY, ""), version.tags.get(ATTEMPT, "")) for version in found}
 
+    @mlflow_settings()
     def download(self, version: Version, folder: Path) -> Path:
         """Copy the model of a version into a folder, and return the folder of its run's files.
 
