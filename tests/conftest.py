@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -92,6 +93,15 @@ def local_ray() -> Iterator[None]:
         yield
         ray.shutdown()
         gc.collect()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.fixture

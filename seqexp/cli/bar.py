@@ -91,6 +91,10 @@ class BarReporter(Reporter):
                 console().print(f"{head}{title}{told}", markup=False, soft_wrap=True)
         self._move()
 
+    def sending(self, what: str) -> None:
+        """Say what is waited for, above the bars."""
+        (console() if self._bars is None else self._bars.console).print(what, markup=False, soft_wrap=True)
+
     def closed(self) -> None:
         """Leave the bars as they stand."""
         if self._bars is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from seqexp.errors import StoreError
 from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_settings import mlflow_settings
+from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.mlflow_store import READY
 from seqexp.store.outage import reason_of
 from seqexp.store.projection import ShownRun
@@ -45,7 +45,7 @@ class MlflowRuns:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._refusal = MlflowException
         self._failures = (MlflowException, SQLAlchemyError, OSError)
-        with self._explained():
+        with self._explained(), asked_briefly():
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
 

@@ -12,12 +12,13 @@ from threading import Lock
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "35",  # seconds; a server that stalls for half a minute is not asked twice meanwhile
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of a server it prints two lines at the end of every run
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_BRIEF = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 class _Use:
@@ -52,3 +53,15 @@ def mlflow_settings() -> Iterator[None]:
                 for name in _use.ours:
                     if os.environ.get(name) == SETTINGS[name]:  # what somebody set meanwhile is theirs
                         del os.environ[name]
+
+
+@contextmanager
+def asked_briefly() -> Iterator[None]:
+    """Let a request that a person waits for fail after ten seconds without an answer; theirs to say otherwise."""
+    with mlflow_settings():
+        usual = {name: SETTINGS[name] for name in _BRIEF if name in _use.ours}
+        os.environ.update({name: _BRIEF[name] for name in usual})
+        try:
+            yield
+        finally:
+            os.environ.update(usual)

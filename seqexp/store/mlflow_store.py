@@ -10,7 +10,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_batches import batches
 from seqexp.store.mlflow_model import save_pyfunc
-from seqexp.store.mlflow_settings import mlflow_settings
+from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.mlflow_view import RunsView, ViewShelf
 from seqexp.store.outage import reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
@@ -33,8 +33,13 @@ _OLDER = "true"  # what earlier releases set it to
 class MlflowStore:
     """One tracking store, local or on a server."""
 
-    def __init__(self, uri: str, artifacts: Path) -> None:
-        """Open a store; ``artifacts`` is where a local one keeps files.
+    def __init__(self, uri: str, artifacts: Path, *, is_patient: bool = False) -> None:
+        """Open a store.
+
+        Args:
+            uri: Where it is.
+            artifacts: Where a local one keeps files.
+            is_patient: Nobody waits for it: a server may take as long to answer this time as at any other.
 
         Raises:
             StoreError: It cannot be opened or reached, or MLflow has no such store.
@@ -52,7 +57,7 @@ class MlflowStore:
         self.uri = uri
         self._artifacts = artifacts
         self._failures = (MlflowException, SQLAlchemyError, OSError)
-        with self._explained(), alone(uri):
+        with self._explained(), nullcontext() if is_patient else asked_briefly(), alone(uri):
             if (path := local_path(uri)) is not None and not path.exists():
                 make_store(path)
             self._client = MlflowClient(tracking_uri=uri)

@@ -5,13 +5,15 @@ Like the rest of the store it goes through ``MlflowClient`` with explicit ids.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import StoreError
 from seqexp.store.local_store import local_path
-from seqexp.store.mlflow_settings import mlflow_settings
+from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.outage import outage, reason_of
 from seqexp.store.run_dir import RECORD
 
@@ -46,7 +48,7 @@ class ModelRegistry:
         """Open it.
 
         Raises:
-            StoreError: There is no such store.
+            StoreError: There is no such store, or it does not answer.
         """
         if (path := local_path(uri)) is not None and not path.is_file():
             raise StoreError(f"there is no MLflow store {uri}.", key="tracking.uri", mend="Its first run makes it.")
@@ -56,6 +58,9 @@ class ModelRegistry:
         self.uri = uri
         self._failure = MlflowException
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if path is None:
+            with self._explained(), asked_briefly():
+                self._client.search_registered_models(max_results=1)
 
     @mlflow_settings()
     def register(self, name: str, run_id: str, *, run_key: str, attempt: int, alias: str | None) -> Version:
@@ -94,10 +99,8 @@ class ModelRegistry:
     @mlflow_settings()
     def runs(self) -> set[tuple[str, str]]:
         """Return run key and attempt of every run with a registered version."""
-        try:
+        with self._explained():
             found = self._client.search_model_versions(max_results=10_000)
-        except self._failure as error:
-            raise StoreError(f"the registry of {self.uri} does not answer: {reason_of(error)}") from None
         return {(version.tags.get(RUN_KEY, ""), version.tags.get(ATTEMPT, "")) for version in found}
 
     @mlflow_settings()
@@ -119,6 +122,13 @@ class ModelRegistry:
         if record is None:
             raise StoreError(f"{version.name} {version.number} is no model that seqexp logged.")
         return record.parent
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failure as error:
+            raise StoreError(f"the registry of {self.uri} does not answer: {reason_of(error)}.") from None
 
     def _make_name(self, name: str) -> None:
         try:

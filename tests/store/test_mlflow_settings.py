@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from seqexp.errors import StoreError
 from seqexp.store.mlflow_runs import MlflowRuns
-from seqexp.store.mlflow_settings import SETTINGS, mlflow_settings
+from seqexp.store.mlflow_settings import SETTINGS, asked_briefly, mlflow_settings
 from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.model_registry import ModelRegistry
 
@@ -55,3 +56,32 @@ def test_what_is_set_meanwhile_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     with mlflow_settings():
         monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+
+
+def test_where_a_person_waits_a_server_is_asked_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    with asked_briefly():
+        assert _set_now() == {**SETTINGS, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", **OWN}
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT")
+    with mlflow_settings():
+        with asked_briefly():
+            assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "10"
+        assert _set_now() == SETTINGS
+    assert _set_now() == {}
+
+
+def test_a_silent_server_is_asked_no_longer_than_that(
+    silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT")
+    monkeypatch.setitem(SETTINGS, "MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    monkeypatch.setattr("seqexp.store.mlflow_settings._BRIEF", {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"})
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    began = time.monotonic()
+    for ask in (
+        lambda: MlflowStore(silent, tmp_path),
+        lambda: MlflowRuns(silent, key=""),
+        lambda: ModelRegistry(silent),
+    ):
+        with pytest.raises(StoreError, match="does not answer: it timed out"):
+            ask()
+    assert time.monotonic() - began < 30

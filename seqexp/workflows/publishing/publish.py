@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import installed_requirements
-from seqexp.store.local_store import may_hold
+from seqexp.store.local_store import local_path, may_hold
 from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.projection import LoggedModel
 from seqexp.store.run_dir import FORECASTS, MODEL, RECORD, SPEC, StoredRun, note_published, published_as
@@ -33,9 +33,11 @@ LOADER = "seqexp.workflows.serving"
 class Publisher:
     """Shows runs in one MLflow store, which is opened when the first run is sent."""
 
-    def __init__(self, uri: str, workspace: Path) -> None:
+    def __init__(self, uri: str, workspace: Path, *, is_patient: bool = False) -> None:
+        """Take the address of the store; with ``is_patient`` nobody waits for it to be opened."""
         self.uri = uri
         self.workspace = workspace
+        self._is_patient = is_patient
         self._store: MlflowStore | None = None
 
     @property
@@ -46,8 +48,13 @@ class Publisher:
             StoreError: It cannot be opened or reached.
         """
         if self._store is None:
-            self._store = MlflowStore(self.uri, self.workspace / "mlartifacts")
+            self._store = MlflowStore(self.uri, self.workspace / "mlartifacts", is_patient=self._is_patient)
         return self._store
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the store is there: on this machine, or on a server that has answered."""
+        return self._store is not None or local_path(self.uri) is not None
 
     def open_run(self, spec: ExperimentSpec, run_key: str, began: float, tags: dict[str, str]) -> str:
         """Show a run as running, and return its MLflow run id."""

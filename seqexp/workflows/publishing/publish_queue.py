@@ -7,7 +7,6 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
-PATIENCE = 3.0  # seconds that MLflow is waited for when work is interrupted
 Publish = Callable[[], Any]
 
 
@@ -37,6 +36,7 @@ class PublishQueue:
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
+        self._is_closed = False
         self._calls: Queue[Publish | None] = Queue()
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -47,9 +47,15 @@ class PublishQueue:
 
     def finish(self, seconds: float | None = None) -> bool:
         """Wait until all is done, or for so long; return whether it is."""
-        self._calls.put(None)
+        if not self._is_closed:
+            self._is_closed = True
+            self._calls.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive()
+
+    def give_up(self, failure: Exception) -> None:
+        """Try nothing more, for this reason; what is under way is left to itself."""
+        self.failure = self.failure or failure
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

@@ -35,5 +35,8 @@ class Reporter:
     def ended(self, number: int, stored: StoredRun | None = None) -> None:
         """A run is over, well or not."""
 
+    def sending(self, what: str) -> None:
+        """MLflow is waited for, as this says."""
+
     def closed(self) -> None:
         """Nothing more is to be heard."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from seqexp.compose.composer import Composed
-from seqexp.errors import ConfigError, StoreError
+from seqexp.errors import ConfigError
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import FOLD
 from seqexp.store.run_dir import StoredRun
@@ -15,7 +16,8 @@ from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.address import check_environment, tracking_uri
 from seqexp.workflows.publishing.live import LiveRun, Row
 from seqexp.workflows.publishing.publish import Publisher
-from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
+from seqexp.workflows.publishing.publish_queue import PublishQueue
+from seqexp.workflows.publishing.waiting import PATIENCE, wait_until_sent
 from seqexp.workflows.running.again import FIRST, Again
 from seqexp.workflows.running.keep import is_asked_for, keep_wanted
 from seqexp.workflows.running.reporter import Reporter
@@ -90,7 +92,8 @@ def request_run(
         message = f"a backtest of {len(folds)} folds is as many runs, and this is to be one."
         raise ConfigError(message, key="evaluation.mode", mend=mend)
     check_environment(composed.spec.tracking)
-    show = _Show(project, composed.spec)
+    reporter = reporter or Reporter()
+    show = _Show(project, composed.spec, reporter)
 
     def show_killed(stored: StoredRun) -> None:
         run_id, warning = show.end(stored, seconds=PATIENCE)
@@ -116,11 +119,13 @@ def request_run(
 class _Show:
     """Shows one run in MLflow: its epochs while it trains, if that takes long enough, and all of it at the end."""
 
-    def __init__(self, project: Project, spec: ExperimentSpec) -> None:
-        self._spec = spec
-        self._publisher = Publisher(tracking_uri(spec.tracking, project.workspace), project.workspace)
+    def __init__(self, project: Project, spec: ExperimentSpec, reporter: Reporter) -> None:
+        self._spec, self._reporter = spec, reporter
+        uri = tracking_uri(spec.tracking, project.workspace)
+        self._publisher = Publisher(uri, project.workspace, is_patient=True)
         self._queue = PublishQueue()
         self._live: LiveRun | None = None
+        self._run_id: str | None = None
 
     def begin(self, run_key: str) -> Callable[[Sequence[Row]], None]:
         """Return what is to hear of all epochs so far, after each."""
@@ -130,24 +135,28 @@ class _Show:
         return self._live.heard
 
     def end(self, stored: StoredRun, *, seconds: float | None = None) -> tuple[str | None, str]:
-        """Return the MLflow run id, or None and, where it should have one, why; what is under way is waited for."""
+        """Return the MLflow run id, or None and, where it should have one, why.
+
+        Args:
+            stored: What is to be shown.
+            seconds: How long that is waited for, where it is not as long as it takes.
+        """
         if not self._spec.tracking.mlflow:
             return None, ""
-        is_sent = self._queue.finish(seconds)
-        if self._queue.failure or not is_sent:
-            return None, not_sent(self._queue.failure or StoreError("MLflow takes too long."))
-        shown = self._live.shown if self._live else None
-        try:
-            tracking = self._spec.tracking
-            run_id = self._publisher.publish(
-                stored,
-                with_model=tracking.log_model in (None, "all"),
-                with_forecasts=tracking.keep.forecasts != "none" or is_asked_for(stored),
-                shown=shown,
-            )
-            return run_id, ""
-        except StoreError as error:
-            return None, not_sent(error)
+        self._queue.put(partial(self._publish, stored))
+        wait_until_sent(self._queue, self._publisher, self._reporter.sending, seconds=seconds)
+        if self._queue.failure is not None:
+            return None, not_sent(self._queue.failure)
+        return self._run_id, ""
+
+    def _publish(self, stored: StoredRun) -> None:
+        tracking = self._spec.tracking
+        self._run_id = self._publisher.publish(
+            stored,
+            with_model=tracking.log_model in (None, "all"),
+            with_forecasts=tracking.keep.forecasts != "none" or is_asked_for(stored),
+            shown=self._live.shown if self._live else None,
+        )
 
 
 def not_sent(error: Exception) -> str:

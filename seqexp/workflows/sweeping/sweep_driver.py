@@ -19,8 +19,9 @@ from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.address import tracking_uri
 from seqexp.workflows.publishing.live import LiveRun
 from seqexp.workflows.publishing.publish import Publisher
-from seqexp.workflows.publishing.publish_queue import PATIENCE, PublishQueue
+from seqexp.workflows.publishing.publish_queue import PublishQueue
 from seqexp.workflows.publishing.views import PARENT
+from seqexp.workflows.publishing.waiting import PATIENCE, wait_until_sent
 from seqexp.workflows.running.checkpoints import checkpoint_place, clear_checkpoint
 from seqexp.workflows.running.compute import Computed
 from seqexp.workflows.running.kept_data import keep_data
@@ -189,7 +190,7 @@ class SweepDriver:
 
     def _show(self, uri: str) -> _Show:
         if uri not in self._shows:
-            publisher = Publisher(uri, self._project.workspace)
+            publisher = Publisher(uri, self._project.workspace, is_patient=True)
             self._shows[uri] = _Show(publisher, SweepPublisher(self._frozen, publisher), PublishQueue())
         return self._shows[uri]
 
@@ -202,7 +203,7 @@ class SweepDriver:
         for uri, show in self._shows.items():
             if self._begun or not may_hold(uri, published_as(self._folder).get(uri, "")):
                 show.queue.put(partial(self._close, uri, show, status, behind))
-            if not show.queue.finish(seconds) or show.queue.failure:
+            if not wait_until_sent(show.queue, show.publisher, self._reporter.sending, seconds=seconds):
                 unsent.add(uri)
         # What a store missed is sent later, and then has to be there.
         sent = (number for number in mine if not self._tracking(number).mlflow or self._uri(number) not in unsent)
