@@ -152,7 +152,7 @@ def _rerun_one(project: Project, run: str, overrides: Sequence[str], options: Re
     except Stopped as stopped:
         stopped.told = interrupted[0].as_values() if interrupted else {}
         raise
-    print_warnings([done.outcome])
+    print_warnings([done.outcome.warning])
     if json:
         print_json(done.as_values())
     else:
@@ -182,7 +182,7 @@ def _rerun_sweep(project: Project, sweep: str, overrides: Sequence[str], options
         stopped.told = result.as_values()
         progress().print(f"So far: {result.total or 'no run was done'}.")
         raise
-    print_warnings(result.sweep.outcomes)
+    print_warnings(result.sweep.warnings)
     if json:
         print_json(result.as_values())
     else:

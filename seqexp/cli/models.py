@@ -107,7 +107,7 @@ def refit(
     project = open_project(workspace, plugins=plugin)
     parent = find_run(run, project.runs)
     outcome = train_again(project, parent, current_data=data is Data.current, force=force)
-    reports.print_warnings([outcome])
+    reports.print_warnings([outcome.warning])
     if json:
         print_json(outcome.as_values())
     else:

@@ -221,10 +221,10 @@ def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:
     )
 
 
-def print_warnings(outcomes: Sequence[RunOutcome]) -> None:
-    """Print, once each, why runs are not shown in MLflow yet."""
-    for warning in dict.fromkeys(outcome.warning for outcome in outcomes if outcome.warning):
-        progress().print(f"[yellow]Warning:[/] {warning}", soft_wrap=True)
+def print_warnings(warnings: Sequence[str]) -> None:
+    """Print why MLflow does not show everything yet; an empty text is no warning."""
+    for warning in filter(None, warnings):
+        progress().print(Text.assemble(("Warning:", "yellow"), f" {warning}"), soft_wrap=True)
 
 
 def _cells(row: Row, select: str) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def run(
     except Stopped as stopped:
         stopped.told = interrupted[0].as_values() if interrupted else {}
         raise
-    reports.print_warnings([outcome])
+    reports.print_warnings([outcome.warning])
     if json:
         print_json(outcome.as_values())
     else:
@@ -146,7 +146,7 @@ def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: b
         done = sum(outcome.stored.record.status == "FINISHED" for outcome in result.outcomes)
         progress().print(f"{done} of {plan.size} runs are done; the same command goes on from there.")
         raise
-    reports.print_warnings(result.outcomes)
+    reports.print_warnings(result.warnings)
     if json:
         print_json(result.as_values())
     else:

@@ -107,6 +107,7 @@ class RerunSweepResult:
             "rerun_of": self.key,
             "total": self.total,
             "left_out": self.left_out,
+            "mlflow_warning": "\n".join(self.sweep.warnings) or None,
             "reruns": [done.as_values() for done in self.reruns],
         }
 

@@ -63,6 +63,7 @@ class RunOutcome:
             "attempt": record.attempt,
             "run_dir": str(self.stored.path),
             "mlflow_run_id": self.mlflow_run_id,
+            "mlflow_warning": self.warning or None,
             "already_done": self.was_done,
             "error": record.error or None,
             "metrics": record.metrics,
@@ -159,6 +160,11 @@ class _Show:
         )
 
 
-def not_sent(error: Exception) -> str:
-    """Return what a person is told where a store did not take a run."""
-    return f"{error}\n  The run directory is complete; seqexp sync sends it later."
+def not_sent(failure: Exception, runs: int = 1) -> str:
+    """Return what a person is told where a store did not take so many runs; of 0, how the sweep of them ended."""
+    told = "The run directory is complete; seqexp sync sends it later."
+    if runs != 1:
+        told = "The run directories are complete; seqexp sync sends them later."
+    if runs == 0:
+        told = "It has the runs; seqexp sync sends later how the sweep ended."
+    return f"{failure}\n  {told}"

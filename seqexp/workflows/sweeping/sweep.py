@@ -28,7 +28,8 @@ from seqexp.workflows.sweeping.trials import Trials
 class SweepResult:
     """What came of a sweep: a run for every point that was reached, the points that were left out, and what was freed.
 
-    ``freed`` counts the models and forecasts that ``tracking.keep`` took out of the runs.
+    ``freed`` counts the models and forecasts that ``tracking.keep`` took out of the runs; ``warnings`` say what MLflow
+    is not shown yet, and why.
     """
 
     name: str = ""
@@ -37,6 +38,7 @@ class SweepResult:
     select: str | None = None
     seconds: float = 0.0
     freed: Freed = field(default_factory=Freed)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[RunOutcome]:
@@ -49,6 +51,7 @@ class SweepResult:
         return {
             "status": "FAILED" if self.failed else "FINISHED",
             "name": self.name,
+            "mlflow_warning": "\n".join(self.warnings) or None,
             "runs": [outcome.as_values() for outcome in self.outcomes],
             "skipped": [{"point": point.label, "reason": point.reason} for point in self.skipped],
             "taken_out": {"runs": self.freed.runs, "bytes": self.freed.size},
@@ -105,7 +108,7 @@ def run_sweep(
         finally:
             reporter.closed()
             result.outcomes, result.skipped = driver.outcomes(), list(plan.left_out)
-            result.freed = driver.freed
+            result.freed, result.warnings = driver.freed, driver.warnings()
             result.seconds = time.perf_counter() - began
     return result
 

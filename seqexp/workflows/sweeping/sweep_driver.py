@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -147,6 +148,13 @@ class SweepDriver:
         warning = not_sent(show.queue.failure) if show and show.queue.failure and run_id is None else ""
         title = self._points[number].title
         return RunOutcome(self._stored[number], number in self._done_before, run_id, warning, title)
+
+    def warnings(self) -> list[str]:
+        """Return, of each store that is not shown everything, why not."""
+        failures = {uri: show.queue.failure for uri, show in self._shows.items() if show.queue.failure}
+        unsent = [number for number in self._stored if self._tracking(number).mlflow and number not in self._run_ids]
+        missed = Counter(map(self._uri, unsent))
+        return [not_sent(failure, missed[uri]) for uri, failure in failures.items()]
 
     def _record(self, number: int, computed: Computed, *, stopping: bool = False) -> None:
         point = self._points[number]

@@ -202,7 +202,9 @@ def test_a_server_that_does_not_answer_is_a_warning(project: Project, monkeypatc
     assert outcome.warning.startswith(
         "tracking.uri: MLflow at http://127.0.0.1:9 does not answer: the connection is refused, nothing listens there."
     )
+    assert outcome.as_values()["mlflow_warning"] == outcome.warning
     again = _run(project)  # the same run; now with a store that answers
+    assert again.as_values()["mlflow_warning"] is None
     assert again.was_done
     assert again.mlflow_run_id
 

@@ -26,6 +26,7 @@ from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.sweeping.dry_run import look_ahead
 from seqexp.workflows.sweeping.earlier import SweepOptions
 from seqexp.workflows.sweeping.plan import plan_sweep
+from seqexp.workflows.sweeping.publish_sweep import SweepPublisher
 from seqexp.workflows.sweeping.sweep import SweepResult, run_sweep
 
 Write = Callable[[str, str], Path]
@@ -194,6 +195,24 @@ class TestWorkers:
         result = run_sweep(project, plan_sweep(project, words))
         assert [outcome.stored.record.status for outcome in result.outcomes] == ["FINISHED"] * 2
         assert all("does not answer" in outcome.warning for outcome in result.outcomes)
+        (warning,) = result.warnings
+        assert warning.endswith("The run directories are complete; seqexp sync sends them later.")
+        assert result.as_values()["mlflow_warning"] == warning
+        assert all("sends it later" in outcome.as_values()["mlflow_warning"] for outcome in result.outcomes)
+
+    def test_one_that_dies_before_the_end_is_told_of_too(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise StoreError("MLflow does not answer.")
+
+        monkeypatch.setattr(SweepPublisher, "close", refuse)
+        words = [*TestAgain.WORDS, "tracking=mlflow", "seed=0"]
+        result = run_sweep(project, plan_sweep(project, words))
+        assert [outcome.as_values()["mlflow_warning"] for outcome in result.outcomes] == [None]
+        assert all(outcome.mlflow_run_id for outcome in result.outcomes)
+        told = "MLflow does not answer.\n  It has the runs; seqexp sync sends later how the sweep ended."
+        assert result.warnings == [told]
 
 
 def test_a_dry_run_says_what_would_be_run(project: Project) -> None:
