@@ -63,6 +63,10 @@ class StoreError(SeqexpError):
     """A run directory is missing, damaged, or not what was asked for."""
 
 
+class StoreAway(StoreError):
+    """A tracking store does not answer: the request is right, and may be given again. The command exits with 1."""
+
+
 class ExecutionError(SeqexpError):
     """Runs cannot be executed where they were to be."""
 

@@ -1,4 +1,7 @@
-"""argv in, a workflow called, an exit code out: 0 well, 1 a run failed, 2 wrong request, 130 and 143 interrupted."""
+"""argv in, a workflow called, an exit code out.
+
+0 all is well, 1 a run failed or a tracking store does not answer, 2 the request is wrong, 130 and 143 interrupted.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from seqexp.cli.signals import Stopped, raise_when_stopped
 from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
 from seqexp.cli.words import FromMlflowCommand
-from seqexp.errors import Problem, RunFailed, SeqexpError
+from seqexp.errors import Problem, RunFailed, SeqexpError, StoreAway
 from seqexp.own_process import end_quickly, set_up_own_process
 
 app = typer.Typer(
@@ -83,6 +86,11 @@ def run_command() -> int:
             problem = Problem("the command line cannot be read; stderr says why.")
             print_json({"status": "REFUSED", "problems": [asdict(problem)]})
         return end.code if isinstance(end.code, int) else 0
+    except StoreAway as error:
+        print_error(error)
+        if as_json:
+            print_json({"status": "FAILED", "error": {"reason": "store_away", "message": str(error)}})
+        return 1
     except SeqexpError as error:
         print_error(error)
         if as_json:

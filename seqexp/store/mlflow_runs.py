@@ -14,7 +14,7 @@ from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.mlflow_store import READY
-from seqexp.store.outage import reason_of
+from seqexp.store.outage import does_not_answer, reason_of
 from seqexp.store.projection import ShownRun
 
 MOST_BYTES = 100_000_000  # of one file: what a record, single steps or a history never come near
@@ -98,7 +98,7 @@ class MlflowRuns:
                     got = Path(self._client.download_artifacts(run.run_id, name, scratch))
                 except self._failures as error:
                     message = f"{name} of the MLflow run {run.run_id} cannot be had: {reason_of(error)}"
-                    raise StoreError(message, key=self._key) from None
+                    raise does_not_answer(error)(message, key=self._key) from None
                 if got.is_symlink() or not got.is_file():
                     raise StoreError(f"{name} of the MLflow run {run.run_id} is no file.", key=self._key)
                 got.replace(folder / name)
@@ -130,7 +130,7 @@ class MlflowRuns:
         except self._failures as error:
             message = f"MLflow at {self.uri} does not answer: {reason_of(error)}."
             mend = "Is the server up, and is the address right? seqexp ui starts one on the workspace's own store."
-            raise StoreError(message, key=self._key, mend=mend) from None
+            raise does_not_answer(error)(message, key=self._key, mend=mend) from None
 
 
 def _shown(run: Any, experiment: str) -> ShownRun:

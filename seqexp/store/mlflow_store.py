@@ -21,7 +21,7 @@ from seqexp.store.mlflow_batches import batches
 from seqexp.store.mlflow_model import save_pyfunc
 from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.mlflow_view import RunsView, ViewShelf
-from seqexp.store.outage import reason_of
+from seqexp.store.outage import does_not_answer, reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
 
 _SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
@@ -280,7 +280,7 @@ class MlflowStore:
             mend = ""
             if local_path(self.uri) and isinstance(error, self._failures[1]):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
-            raise StoreError(
+            raise does_not_answer(error)(
                 f"MLflow at {self.uri} does not answer: {reason_of(error)}.{mend}", key="tracking.uri"
             ) from None
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqexp.errors import StoreError
+from seqexp.errors import StoreAway, StoreError
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
-from seqexp.store.outage import outage, reason_of
+from seqexp.store.outage import does_not_answer, outage, reason_of
 from seqexp.store.run_dir import RECORD
 
 PREFIX = "models:/"
@@ -76,7 +76,8 @@ class ModelRegistry:
                 self._client.set_registered_model_alias(name, alias, found.version)
             return self._told(self._client.get_model_version(name, found.version))
         except self._failure as error:
-            raise StoreError(f"MLflow at {self.uri} does not register {name!r}: {reason_of(error)}") from None
+            message = f"MLflow at {self.uri} does not register {name!r}: {reason_of(error)}"
+            raise does_not_answer(error)(message) from None
 
     @mlflow_settings()
     def find(self, address: str) -> Version:
@@ -92,7 +93,7 @@ class ModelRegistry:
             return self._told(self._client.get_model_version(name, version))
         except self._failure as error:
             if why := outage(error):
-                raise StoreError(f"the registry of {self.uri} does not answer: {why}.") from None
+                raise StoreAway(f"the registry of {self.uri} does not answer: {why}.") from None
             mend = f"seqexp register RUN {name} --alias {alias or 'champion'} registers one."
             raise StoreError(f"{address} is not in the registry of {self.uri}: {reason_of(error)}", mend=mend) from None
 
@@ -117,7 +118,7 @@ class ModelRegistry:
             got = mlflow.artifacts.download_artifacts(source, dst_path=str(folder), tracking_uri=self.uri)
         except (self._failure, OSError) as error:
             message = f"the model {version.name} {version.number} cannot be had from {self.uri}: {reason_of(error)}"
-            raise StoreError(message) from None
+            raise does_not_answer(error)(message) from None
         record = next(Path(got).rglob(RECORD), None)
         if record is None:
             raise StoreError(f"{version.name} {version.number} is no model that seqexp logged.")
@@ -128,7 +129,8 @@ class ModelRegistry:
         try:
             yield
         except self._failure as error:
-            raise StoreError(f"the registry of {self.uri} does not answer: {reason_of(error)}.") from None
+            message = f"the registry of {self.uri} does not answer: {reason_of(error)}."
+            raise does_not_answer(error)(message) from None
 
     def _make_name(self, name: str) -> None:
         try:

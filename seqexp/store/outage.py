@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from seqexp.errors import StoreAway, StoreError
+
 _LONGEST = 300
 _WHYS = (  # what a message holds -> what that means, the more particular first
     (r"NameResolutionError|Failed to resolve|Name or service not known|getaddrinfo failed", "its name is not known"),
@@ -26,6 +28,11 @@ def reason_of(error: Exception) -> str:
     'INVALID_PARAMETER_VALUE: no run'
     """
     return outage(error) or (str(error).strip().splitlines() or [type(error).__name__])[0].strip()[:_LONGEST]
+
+
+def does_not_answer(error: Exception) -> type[StoreError]:
+    """Return the kind of error that one of MLflow's client is: whether no server answers, or one refuses."""
+    return StoreAway if outage(error) else StoreError
 
 
 def outage(error: Exception) -> str:

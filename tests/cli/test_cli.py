@@ -190,6 +190,16 @@ def test_with_json_a_refusal_is_an_object_too(workspace: Path, command: Command)
     assert json.loads(command("run", "--json", "--forse").out)["status"] == "REFUSED"
 
 
+def test_a_server_that_is_away_is_no_wrong_request(workspace: Path, command: Command) -> None:
+    said = command("compare", "--from-mlflow", "http://127.0.0.1:9", "--json", "--workspace", str(workspace))
+    assert said.code == 1
+    told = json.loads(said.out)
+    assert told["status"] == "FAILED"
+    assert told["error"]["reason"] == "store_away"
+    assert "the connection is refused" in told["error"]["message"]
+    assert command("compare", "--from-mlflow", "htp://127.0.0.1", "--workspace", str(workspace)).code == 2
+
+
 def test_a_failed_run_exits_with_1(workspace: Path, command: Command) -> None:
     words = [word for word in SMALL if "epochs" not in word]
     failed = command(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from seqexp.errors import StoreError
+from seqexp.errors import StoreAway, StoreError
 from seqexp.store.mlflow_runs import MlflowRuns
-from seqexp.store.outage import outage, reason_of
+from seqexp.store.outage import does_not_answer, outage, reason_of
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,4 @@ def test_so_is_silence(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_so_is_what_servers_say(text: str, why: str) -> None:
     assert outage(OSError(text)).startswith(why)
     assert reason_of(OSError(text)).startswith(why or text)
+    assert does_not_answer(OSError(text)) is (StoreAway if why else StoreError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from seqexp.errors import StoreError
+from seqexp.errors import StoreAway
 from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.publishing.publish_queue import PublishQueue
 
@@ -30,7 +30,7 @@ def wait_until_sent(queue: PublishQueue, publisher: Publisher, tell: Tell, *, se
         is_done = queue.finish(_QUIET) or _wait_in_sight(queue, publisher, tell)
     if not is_done:
         why = "takes too long" if publisher.has_answered else "does not answer: it is silent"
-        queue.give_up(StoreError(f"MLflow at {publisher.uri} {why}.", key="tracking.uri"))
+        queue.give_up(StoreAway(f"MLflow at {publisher.uri} {why}.", key="tracking.uri"))
     return queue.failure is None
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.errors import StoreError
+from seqexp.errors import StoreAway, StoreError
 from seqexp.spec.settings import TrackingSpec
 from seqexp.store.find_runs import find_finished, find_last, list_runs
 from seqexp.store.local_store import may_hold
@@ -36,7 +36,8 @@ def sync(project: Project) -> Iterator[Sent]:
     Runs nest under the first sweep that planned them. What was recorded with ``tracking.mlflow: false`` stays unshown.
 
     Raises:
-        StoreError: A store cannot be reached (the others are sent what they miss first), or a sweep cannot be read.
+        StoreAway: A store did not take what it misses; the others were sent theirs first.
+        StoreError: A sweep cannot be read.
     """
     publishers: dict[str, Publisher] = {}
     away: dict[str, StoreError] = {}  # stores that cannot be reached: each is tried once
@@ -60,7 +61,7 @@ def sync(project: Project) -> Iterator[Sent]:
                     keep_wanted(run, tracking.keep, is_best=True)
                 yield Sent(run.record.title, publisher.uri)
     if away:
-        raise StoreError(problem for error in away.values() for problem in error.problems)
+        raise StoreAway(problem for error in away.values() for problem in error.problems)
 
 
 @contextmanager
