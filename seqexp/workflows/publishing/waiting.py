@@ -11,7 +11,11 @@ from seqexp.workflows.publishing.publish_queue import PublishQueue
 
 PATIENCE = 3.0  # seconds that MLflow is waited for when work is interrupted
 FIRST_ANSWER = 10.0  # seconds that a server is waited for which has not answered, however long it was asked before
-_QUIET, _STEP = 1.5, 0.1  # seconds until a wait is told, and between looks at whether a server answers now
+_QUIET, _QUIET_IF_WELL = (
+    1.5,
+    5.0,
+)  # seconds until a wait is told, for a server that has not answered and for one that has
+_STEP = 0.1  # seconds between looks at whether a server answers now
 Tell = Callable[[str], None]
 
 
@@ -43,5 +47,7 @@ def _wait_in_sight(queue: PublishQueue, publisher: Publisher, tell: Tell) -> boo
                 return True
         if not publisher.has_answered:
             return False
+    if queue.finish(_QUIET_IF_WELL - _QUIET):
+        return True
     tell(f"Sending to MLflow at {publisher.uri} ...")
     return queue.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tenths of seconds in place of seconds; the thread that asks ends by itself."""
     monkeypatch.setattr("seqexp.workflows.publishing.waiting.FIRST_ANSWER", 0.6)
     monkeypatch.setattr("seqexp.workflows.publishing.waiting._QUIET", 0.1)
+    monkeypatch.setattr("seqexp.workflows.publishing.waiting._QUIET_IF_WELL", 0.8)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
@@ -43,10 +45,12 @@ def test_a_store_that_is_only_slow_gets_everything(tmp_path: Path) -> None:
     assert told == [f"Sending to MLflow at {publisher.uri} ..."]
 
 
-def test_nothing_is_told_of_what_is_sent_at_once(tmp_path: Path) -> None:
-    queue, told = PublishQueue(), []
-    assert wait_until_sent(queue, Publisher("http://127.0.0.1:9", tmp_path), told.append)
-    assert told == []
+def test_nothing_is_told_of_what_is_sent_soon(tmp_path: Path) -> None:
+    for uri, seconds in (("http://127.0.0.1:9", 0.0), (f"sqlite:///{tmp_path / 'mlflow.db'}", 0.4)):
+        queue, told = PublishQueue(), []
+        queue.put(partial(time.sleep, seconds))
+        assert wait_until_sent(queue, Publisher(uri, tmp_path), told.append)
+        assert told == []
 
 
 def test_who_is_interrupted_waits_a_moment(tmp_path: Path) -> None:
