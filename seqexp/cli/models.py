@@ -197,7 +197,8 @@ def prune(
 ) -> None:
     """Take models and forecasts out of old runs that are not among the best; spec, record and figures stay.
 
-    Registered models, runs with tags of your own (tracking.tags), runs on all rows and their parents are never touched.
+    Registered models, runs with tags of your own (tracking.tags), runs on all rows and their parents are never touched,
+    nor what MLflow is to show and was not sent yet.
 
     With --attempts the copies of data that no run uses any more go, too.
 
@@ -211,8 +212,11 @@ def prune(
     from seqexp.workflows.upkeep.unused_copies import UnusedCopies, drop_unused_copies
 
     console, project = results(), open_project(workspace)
-    gone, copies = {}, UnusedCopies({})
+    gone, unsent, copies = {}, 0, UnusedCopies({})
     for found in take_out(project, keep=keep, older_than=older_than, attempts=attempts, dry_run=dry_run):
+        if found.is_unsent:
+            unsent += 1
+            continue
         gone[found.run.path] = found.size
         told = f"{found.run.record.name}/{found.run.path.name}  {', '.join(found.names) or 'all of it'}"
         console.print(f"{told}  {found.size / 1e6:.2f} MB", markup=False, soft_wrap=True)
@@ -223,6 +227,9 @@ def prune(
             console.print(f"{told}  {size / 1e6:.2f} MB", markup=False, soft_wrap=True)
         if copies.why_left:
             console.print(f"Copies of data stay: {copies.why_left}.", markup=False, soft_wrap=True)
+    if unsent:
+        told = f"{unsent} run(s) that would go stay: MLflow was never sent them. seqexp sync sends them."
+        console.print(told, markup=False, soft_wrap=True)
     if not gone and not copies.gone:
         console.print("Nothing is old and behind enough to go.")
         return

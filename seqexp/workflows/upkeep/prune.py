@@ -1,7 +1,8 @@
 """Keep the disk in bounds: take models and forecasts out of old runs that are not among the best.
 
 What somebody relies on stays whatever its figures are: registered models, runs with tags of the user's own, and those
-that a refit names as its parent.
+that a refit names as its parent. So does what MLflow is to show and was never sent, as with ``tracking.keep``: there is
+no other copy.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from pathlib import Path
 
 from seqexp.errors import ConfigError
 from seqexp.spec.settings import DEFAULT_SELECT
+from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.find_runs import list_runs
-from seqexp.store.local_store import local_path
+from seqexp.store.local_store import local_path, may_hold
 from seqexp.store.model_registry import ModelRegistry
 from seqexp.store.pruning import large_files, remove_attempt, size_of, take_out
 from seqexp.store.run_dir import StoredRun, damaged_files, published_as
 from seqexp.workflows.project import Project
-from seqexp.workflows.publishing.address import default_tracking_uri
+from seqexp.workflows.publishing.address import default_tracking_uri, tracking_uri
 from seqexp.workflows.running.again import REFIT_OF
+from seqexp.workflows.running.keep import tracking_of
 
 _AGE = re.compile(r"(\d+)([dhw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -29,17 +32,25 @@ _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
 
 @dataclass(frozen=True)
 class Pruned:
-    """What goes of one run: these files, or with ``names`` empty all of it."""
+    """What goes of one run: these files, or with ``names`` empty all of it.
+
+    Attributes:
+        run: Which.
+        names: Of the files.
+        size: Their bytes.
+        is_unsent: They would go, and stay: MLflow was never sent the run.
+    """
 
     run: StoredRun
     names: tuple[str, ...]
     size: int
+    is_unsent: bool = False
 
 
 def prune(
     project: Project, *, keep: str, older_than: str, attempts: bool = False, dry_run: bool = False
 ) -> Iterator[Pruned]:
-    """Prune the runs of a workspace, and yield what went, or would.
+    """Prune the runs of a workspace, and yield what went, or would, and what stays because it was never sent.
 
     Args:
         project: Whose runs.
@@ -61,13 +72,21 @@ def prune(
         names = () if attempts else tuple(large_files(run.path))
         if not attempts and not names:
             continue
-        found = Pruned(run, names, size_of(run.path, names or None))
-        if not dry_run:
+        found = Pruned(run, names, size_of(run.path, names or None), is_unsent=_is_unsent(project, run))
+        if not dry_run and not found.is_unsent:
             if attempts:
                 remove_attempt(run.path)
             else:
                 take_out(run.path, names, why="seqexp prune")
         yield found
+
+
+def _is_unsent(project: Project, run: StoredRun) -> bool:
+    """Whether a run was to be shown in MLflow, and no store has it; not where MLflow could never have such a store."""
+    tracking = tracking_of(run)
+    if not tracking.mlflow or problem_of_uri(tracking_uri(tracking, project.workspace), "tracking.uri"):
+        return False
+    return not any(may_hold(uri, run_id) for uri, run_id in published_as(run.path).items())
 
 
 def _best(runs: list[StoredRun], count: int) -> Iterator[StoredRun]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from seqexp.errors import SeqexpError
 from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import RECORD, StoredRun, damaged_files, read_run
 from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.publishing.publish import Publisher
 from seqexp.workflows.reading.compare import compare_runs
 from seqexp.workflows.rerunning.rerun import rerun
 from seqexp.workflows.running.requests import request_run
@@ -42,11 +45,11 @@ def runs(project: Project, made: Path) -> list[StoredRun]:
     return sorted(list_runs(project.runs), key=lambda run: run.record.metrics["val/mae"])
 
 
-def _aged(run: StoredRun) -> StoredRun:
+def _aged(run: StoredRun, **changed: object) -> StoredRun:
     """Let a run have ended a year ago, and its manifest agree."""
     from seqexp.fingerprint import hash_file
 
-    values = {**json.loads((run.path / RECORD).read_text()), "ended": time.time() - 365 * 86_400}
+    values = {**json.loads((run.path / RECORD).read_text()), "ended": time.time() - 365 * 86_400, **changed}
     (run.path / RECORD).write_text(json.dumps(values))
     sums = json.loads((run.path / "manifest.json").read_text())
     (run.path / "manifest.json").write_text(json.dumps({**sums, RECORD: hash_file(run.path / RECORD)}))
@@ -54,7 +57,8 @@ def _aged(run: StoredRun) -> StoredRun:
 
 
 def _gone(project: Project, keep: str = "best:1", older_than: str = "90d", **options: bool) -> set[Path]:
-    return {found.run.path for found in prune(project, keep=keep, older_than=older_than, **options)}
+    found = prune(project, keep=keep, older_than=older_than, **options)
+    return {pruned.run.path for pruned in found if not pruned.is_unsent}
 
 
 def test_the_best_stay_and_of_the_others_what_is_large_goes(project: Project, runs: list[StoredRun]) -> None:
@@ -101,6 +105,25 @@ def test_what_is_young_or_relied_on_stays(project: Project, runs: list[StoredRun
     _aged(child)
     _aged(tagged.stored)
     assert _gone(project, "best:0") == {runs[2].path, runs[3].path}
+
+
+@pytest.mark.parametrize("attempts", [False, True])
+def test_what_mlflow_was_never_sent_stays_until_it_was(
+    project: Project, runs: list[StoredRun], attempts: bool, command: Callable[..., Any]
+) -> None:
+    def track(run: StoredRun, uri: str | None) -> None:
+        _aged(run, spec={**run.spec, "tracking": {**run.spec["tracking"], "mlflow": True, "uri": uri}})
+
+    track(runs[1], None)
+    track(runs[2], "htp://host")  # which can never be sent
+    words = ["prune", "--keep", "best:0", "--older-than", "90d", *(["--attempts"] if attempts else [])]
+    said = command(*words, "--dry-run", "--workspace", str(project.workspace)).out
+    assert "1 run(s) that would go stay: MLflow was never sent them. seqexp sync sends them." in said
+    assert "3 run(s), " in said
+    assert _gone(project, "best:0", attempts=attempts) == {runs[0].path, runs[2].path, runs[3].path}
+    assert (runs[1].path / "model.keras").is_file()
+    Publisher(f"sqlite:///{project.workspace / 'mlflow.db'}", project.workspace).publish(runs[1], with_model=False)
+    assert _gone(project, "best:0", attempts=attempts) == {runs[1].path}
 
 
 def test_whole_attempts_go_when_they_are_asked_for(project: Project, runs: list[StoredRun]) -> None:

@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def _run(runs: Path, key: str, copy: str) -> StoredRun:
-    spec = {"evaluation": {}, "tracking": {}}
+    spec = {"evaluation": {}, "tracking": {"mlflow": False}}
     data = {"snapshot": {"kind": "copy", "file": copy}}
     record = RunRecord("seqexp", key, 1, "FINISHED", 1.0, 2.0, "a run", spec=spec, metrics={"val/mae": 1.0}, data=data)
     return write_run(runs, record, {"history.csv": history_file([])})
