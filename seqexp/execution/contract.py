@@ -91,6 +91,11 @@ class Broken(Event):
 Handle = Callable[[Event], Iterable[Task] | None]
 
 
+def too_long(seconds: float) -> str:
+    """Return what is said of work that took longer than it may."""
+    return f"it took longer than {seconds:g} s (execution.timeout)"
+
+
 def broken(task: Task, worker: str, error: BaseException) -> Broken:
     """Return the event of a task whose work raised."""
     if isinstance(error, TaskStopped):

@@ -12,7 +12,7 @@ _NAME = "inline"
 
 
 class InlineExecutor(Executor):
-    """The executor without workers. It cannot end a task early: there is no time limit."""
+    """The executor without workers. It cannot end a task early: a time limit is for the work itself to keep."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqexp.errors import ExecutionError
-from seqexp.execution.contract import Broken, Event, Executor, Handle, Started, Task
+from seqexp.execution.contract import Broken, Event, Executor, Handle, Started, Task, too_long
 from seqexp.execution.schedule import Schedule
 
 _LOOK = 0.5  # seconds between two looks at the clock, where a task has a time limit
@@ -127,8 +127,8 @@ class Pool(Executor):
         """Look at the clock (before all else: other workers may never be still), then wait for what a worker says."""
         for worker in self._workers:
             if self._timeout and worker.task is not None and time.monotonic() - worker.began > self._timeout:
-                message = f"it took longer than {self._timeout:g} s (execution.timeout)"
-                return self._after(Death(worker, "timeout", message, worker.said()), schedule, attempts)
+                death = Death(worker, "timeout", too_long(self._timeout), worker.said())
+                return self._after(death, schedule, attempts)
         heard = self._listen(_LOOK if self._timeout else None)
         if heard is None:
             return None

@@ -19,7 +19,8 @@ class ExecutionSpec(Frozen):
         executor: ``processes`` (workers on this machine), ``inline`` (one run after another in the driver) or ``ray``
             (workers on a Ray cluster).
         workers: How many; null for as many as there is room for.
-        timeout: Seconds that a run may take; null for no limit.
+        timeout: Seconds that a run may take; null for no limit. Workers are ended wherever they are; a run in this
+            process ends between two epochs, or between training and scoring.
         retries: How often the run of a worker that died is tried again.
         address: Of the Ray cluster: ``auto`` for one that runs, or else a new one on this machine; ``local`` for a new
             one in any case; or where one runs.
@@ -55,11 +56,9 @@ class ExecutionSpec(Frozen):
 
     def _unused(self) -> Iterator[Problem]:
         """Yield what is asked for and would be ignored."""
-        if self.executor == "inline":
-            for key, what in (("workers", "there are no workers"), ("timeout", "a run cannot be ended early")):
-                if getattr(self, key) is not None:
-                    message = f"with execution=inline {what}."
-                    yield Problem(message, key, "Leave it out, or choose execution=processes.")
+        if self.executor == "inline" and self.workers is not None:
+            message = "with execution=inline there are no workers."
+            yield Problem(message, "workers", "Leave it out, or choose execution=processes.")
         if self.executor != "ray":
             for key in ("address", "cpus_per_run", "gpus_per_run"):
                 if getattr(self, key) != type(self).model_fields[key].default:

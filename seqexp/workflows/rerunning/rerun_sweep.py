@@ -162,14 +162,17 @@ def rerun_sweep(
 
 
 def _execution(project: Project, first: StoredRun, overrides: Sequence[str]) -> ExecutionSpec:
-    """Return how the runs are executed: as that of the sweep's first run says, with overrides on top."""
+    """Return how the runs are executed: as that of the sweep's first run says, with overrides on top.
+
+    But for the time limit: here and now a run may take longer, and that changes nothing in what comes out.
+    """
     request = project.request_one(overrides)
     others = [setting for setting in request if setting.key.partition(".")[0] != "execution"]
     if others:
         message = "the runs of a sweep are repeated as they were recorded."
         mend = "Name one of the runs, without --sweep."
         raise ConfigError([Problem(message, setting.key, mend, str(setting.origin)) for setting in others])
-    recorded = recorded_spec(first).as_tree()["execution"]
+    recorded = recorded_spec(first).as_tree()["execution"] | {"timeout": None}
     if any(setting.key in GROUPS for setting in request):
         recorded = {}
     below = [Setting(f"execution.{key}", value, Origin("record", first.path.name)) for key, value in recorded.items()]

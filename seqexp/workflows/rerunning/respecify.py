@@ -43,13 +43,14 @@ def respecify(project: Project, stored: StoredRun, overrides: Sequence[str]) -> 
 
     Overrides are composed with the config of today, with the recorded values below them, so that what follows from a
     key follows here too (``topology.units=64`` reaches the layers). If that config does not give the recorded spec any
-    more, only keys can be set from which nothing follows.
+    more, only keys can be set from which nothing follows. A recorded time limit is left out: here and now a run may
+    take longer, and that changes nothing in what comes out.
 
     Raises:
         ConfigError: The recorded spec or an override is wrong, or has several values.
     """
     project.load_code()
-    recorded = recorded_spec(stored)
+    recorded = _without_time_limit(recorded_spec(stored))
     if not overrides:
         return Composed(recorded, {})
     request = project.request_one(overrides)
@@ -70,6 +71,10 @@ def respecify(project: Project, stored: StoredRun, overrides: Sequence[str]) -> 
     composed = Composed(recorded, origins)
     with composed.explained():
         return Composed(validate(tree), origins)
+
+
+def _without_time_limit(spec: ExperimentSpec) -> ExperimentSpec:
+    return spec.model_copy(update={"execution": spec.execution.model_copy(update={"timeout": None})})
 
 
 def _settings(spec: ExperimentSpec, stored: StoredRun, *, anew: set[str]) -> Iterator[Setting]:

@@ -58,7 +58,12 @@ class Computed:
 
 
 def compute_run(
-    spec: ExperimentSpec, tell: Tell, dataset: Dataset | None = None, place: CheckpointPlace | None = None
+    spec: ExperimentSpec,
+    tell: Tell,
+    dataset: Dataset | None = None,
+    place: CheckpointPlace | None = None,
+    *,
+    timeout: float | None = None,
 ) -> Computed:
     """Train and score an experiment.
 
@@ -67,6 +72,7 @@ def compute_run(
         tell: Told of every epoch.
         dataset: Its data, if they were read before.
         place: Where its state is written down; the training goes on from what is there.
+        timeout: Seconds that it may take, where nobody ends it from outside; None for no limit.
 
     Returns:
         What there is to record, also of a run that failed.
@@ -75,7 +81,7 @@ def compute_run(
         SeqexpError: The request is wrong; there is nothing to record.
     """
     dataset = dataset or prepare_dataset(spec)
-    progress = Progress()
+    progress = Progress(timeout)
     checkpoint = place.open(spec.training, dataset.series.fingerprint) if place is not None else None
 
     def values() -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _attempt(
 
     reporter.started(0, "", spec, title_of(spec))
     try:
-        computed = compute_run(spec, tell, dataset, place)
+        computed = compute_run(spec, tell, dataset, place, timeout=spec.execution.timeout)
     except SeqexpError:
         raise
     except BaseException as stop:  # Ctrl-C, SIGTERM: what there is so far is kept

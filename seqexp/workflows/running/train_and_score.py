@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.data.dataset import Dataset
+from seqexp.errors import RunFailed
 from seqexp.evaluation.diagnostics import (
     diagnose_fit,
     diagnose_forecasts,
@@ -23,6 +24,7 @@ from seqexp.evaluation.diagnostics import (
 )
 from seqexp.evaluation.evaluate import SplitScores
 from seqexp.evaluation.own import check_scores, with_own
+from seqexp.execution.contract import too_long
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.training.arrays import TrainingArrays
 from seqexp.workflows.running.issue import Forecast, Issued, Issuer
@@ -38,9 +40,18 @@ Forecasts = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 class Progress:
-    """What an attempt has given so far; a failed one records as much of it as there is."""
+    """What an attempt has given so far; a failed one records as much of it as there is.
 
-    def __init__(self) -> None:
+    It holds the attempt to its time limit, too: before each stage and after each epoch, where nothing is half done.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        """Begin.
+
+        Args:
+            timeout: Seconds that the attempt may take; None for no limit.
+        """
+        self._timeout, self._began = timeout, time.monotonic()
         self.history: list[dict[str, float]] = []
         self.timings: dict[str, float] = {}
         self.fit: dict[str, Any] = {}
@@ -50,10 +61,24 @@ class Progress:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Note how long a stage takes, in seconds."""
+        """Note how long a stage takes, in seconds.
+
+        Raises:
+            RunFailed: The time was over before it.
+        """
+        self.check_time()
         began = time.perf_counter()
         yield
         self.timings[stage] = round(time.perf_counter() - began, 3)
+
+    def check_time(self) -> None:
+        """End the attempt if it has taken too long.
+
+        Raises:
+            RunFailed: It has.
+        """
+        if self._timeout is not None and time.monotonic() - self._began > self._timeout:
+            raise RunFailed("timeout", too_long(self._timeout))
 
 
 def arrays_of(dataset: Dataset) -> TrainingArrays:
@@ -87,7 +112,7 @@ def train(
 
     Raises:
         ModelError: Keras refuses a layer or another argument, or the output has the wrong shape.
-        RunFailed: The loss is no longer a number.
+        RunFailed: The loss is no longer a number, or the time is over.
     """
     with progress.timed("start"):
         from seqexp.training.start import start_tensorflow, threads_in_use
@@ -108,6 +133,7 @@ def train(
     def on_epoch(event: EpochEvent) -> None:
         progress.history.append(event.as_row())
         tell(event)
+        progress.check_time()
 
     with progress.timed("fit"):
         fit: Fit = fit_model(
@@ -143,7 +169,14 @@ def train(
         rebuilt = build_model(spec)
         whole = replace(arrays, train_W=dataset.refit_W, validation_W=arrays.validation_W[:0])
         training = spec.training.model_copy(update={"epochs": fit.best_epoch, "early_stopping": None})
-        refit = fit_model(rebuilt.model, whole, training, spec.optimizer, seed=spec.seed, on_epoch=lambda event: None)
+        refit = fit_model(
+            rebuilt.model,
+            whole,
+            training,
+            spec.optimizer,
+            seed=spec.seed,
+            on_epoch=lambda event: progress.check_time(),
+        )
     progress.fit |= {"refit_windows": len(dataset.refit_W), "final_hash": hash_weights(rebuilt.model)}
     return rebuilt.model, lambda split, starts_W: (refit if split == "test" else fit).forecast(starts_W)
 

@@ -34,6 +34,7 @@ class RunTask:
         kept: A copy of its data, which is read in place of what the spec names.
         codes: A user's own code that it uses: its text, for a worker on another machine has no such file.
         place: Where the state of its training may lie.
+        timeout: Seconds that it may take, where its executor cannot end it; None for no limit.
     """
 
     spec: ExperimentSpec
@@ -41,6 +42,7 @@ class RunTask:
     kept: KeptSeries | None = None
     codes: tuple[Code, ...] = ()
     place: CheckpointPlace | None = None
+    timeout: float | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ def work(task: RunTask, tell: Tell) -> Computed:
     """Compute one run, in whatever process."""
     adopt(task.codes)
     dataset = prepare_dataset(task.spec, series=Again(kept=task.kept).read(task.spec))
-    computed = compute_run(task.spec, tell, dataset, place=task.place)
+    computed = compute_run(task.spec, tell, dataset, place=task.place, timeout=task.timeout)
     found = computed.values["data"]["fingerprint"]
     if found != task.fingerprint:
         message = "the data changed after the sweep was planned; give the command again."

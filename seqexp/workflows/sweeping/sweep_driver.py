@@ -79,7 +79,9 @@ class SweepDriver:
         if found is None:
             keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
             place = checkpoint_place(point.spec, self._project.runs, point.run_key, self._request)
-            task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec), place)
+            execution = self._plan.execution
+            own_limit = execution.timeout if execution.executor == "inline" else None
+            task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec), place, own_limit)
             return Task(number, task, point.program_key, task.files)
         self._done_before.add(number)
         self._keep(number, found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +32,7 @@ SMALL = ["data=sine", "data.source.sine.length=200", "training.epochs=2", "topol
 @pytest.fixture
 def place(project: Project) -> Project:
     """A project with a sweep of two runs."""
-    words = [*SMALL, "name=pair", "topology=vector_output", "training.epochs=1", "seed=0,1"]
+    words = [*SMALL, "execution.timeout=600", "name=pair", "topology=vector_output", "training.epochs=1", "seed=0,1"]
     run_sweep(project, plan_sweep(project, words))
     return project
 
@@ -47,6 +50,17 @@ def test_a_sweep_is_found_by_key_name_or_directory_and_its_plan_stays(place: Pro
     again = next(read_plan(other) for other in list_sweeps(place.sweeps) if other != folder)
     assert again["rerun_of"] == key
     assert len(list(list_runs(place.runs))) == 4
+
+
+def test_a_recorded_time_limit_is_not_applied_again(place: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = itertools.count(step=3600)  # an hour at each look
+    clock = SimpleNamespace(monotonic=lambda: next(hours), perf_counter=time.perf_counter)
+    monkeypatch.setattr("seqexp.workflows.running.train_and_score.time", clock)
+    one = find_originals(place, "pair")[1][0].path.name
+    assert rerun_sweep(place, "pair").total == "2 of 2 bitwise"
+    assert rerun(place, one).verdict.outcome == "bitwise"
+    assert rerun_sweep(place, "pair", ["execution.timeout=1000"]).total == "2 of 2 failed"
+    assert rerun(place, one, ["execution.timeout=1000"]).verdict.outcome == "failed"
 
 
 def test_mlflow_shows_the_repetition_as_a_sweep_of_its_own(place: Project) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
 import seqexp
-from seqexp.errors import SeqexpError
+from seqexp.errors import RunFailed, SeqexpError
 from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import damaged_files, published_as
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publishing.publish import Publisher
+from seqexp.workflows.running import train_and_score
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.requests import RunOutcome, request_run
 from seqexp.workflows.running.run import quick_run
@@ -169,6 +172,26 @@ def test_a_diverged_run_is_recorded_as_failed(project: Project) -> None:
     run = MlflowClient(f"sqlite:///{project.workspace / 'mlflow.db'}").get_run(outcome.mlflow_run_id)
     assert run.info.status == "FAILED"
     assert run.data.tags["error"] == record.error["message"]
+
+
+def test_a_run_that_takes_too_long_is_recorded_as_failed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(Reporter):
+        def epoch(self, number, event) -> None:  # after the first epoch a minute is over
+            clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 60, perf_counter=time.perf_counter)
+            monkeypatch.setattr(train_and_score, "time", clock)
+
+    outcome = _run(project, "execution.timeout=60", "tracking=none", reporter=Late())
+    record = outcome.stored.record
+    assert record.status == "FAILED"
+    assert record.error == {"reason": "timeout", "message": "it took longer than 60 s (execution.timeout)"}
+    assert len(outcome.stored.history) == 1
+    assert record.metrics == {}
+
+
+def test_no_stage_begins_when_the_time_is_over() -> None:
+    progress = train_and_score.Progress(timeout=1e-9)
+    with pytest.raises(RunFailed, match=r"longer than 1e-09 s \(execution.timeout\)"), progress.timed("evaluate"):
+        raise AssertionError("it begins")
 
 
 class _Interrupt(Reporter):

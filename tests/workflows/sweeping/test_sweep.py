@@ -72,6 +72,10 @@ class TestAgain:
         result = run_sweep(project, plan, SweepOptions(fail_fast=True))
         assert [outcome.stored.record.status for outcome in result.outcomes] == ["FAILED"]
 
+    def test_a_time_limit_holds_without_workers(self, project: Project) -> None:
+        result = run_sweep(project, plan_sweep(project, [*self.WORDS, "execution.timeout=1e-9"]))
+        assert [outcome.stored.record.error["reason"] for outcome in result.outcomes] == ["timeout"]
+
     def test_an_interrupted_sweep_goes_on_where_it_was(self, project: Project) -> None:
         class Interrupt(Reporter):
             def ended(self, number: int, stored: StoredRun | None = None) -> None:
