@@ -72,6 +72,14 @@ class BarReporter(Reporter):
             losses = "  ".join(f"{name} {event.values[name]:.4f}" for name in names)
             self._bars.update(self._by_run[number], completed=event.epoch, note=losses)
 
+    def lost(self, number: int, message: str) -> None:
+        """Say which run is begun again, and why; its worker has no bar any more."""
+        told = f"{self._titles[number]}: {message}; the run is begun again (execution.retries)"
+        console().print(told, markup=False, soft_wrap=True)
+        if self._bars is not None and (bar := self._by_run.pop(number, None)) is not None:
+            self._by_worker = {worker: kept for worker, kept in self._by_worker.items() if kept != bar}
+            self._bars.remove_task(bar)
+
     def skipped(self, number: int) -> None:
         """Count a run that was done before."""
         self._over += 1

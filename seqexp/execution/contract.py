@@ -66,6 +66,17 @@ class Told(Event):
 
 
 @dataclass(frozen=True)
+class Lost(Event):
+    """Its worker died; it will be tried again, on another.
+
+    Attributes:
+        message: How the worker ended, as ``its worker ...``.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Ended(Event):
     """What the work returned."""
 

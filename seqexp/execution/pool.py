@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqexp.errors import ExecutionError
-from seqexp.execution.contract import Broken, Event, Executor, Handle, Started, Task, too_long
+from seqexp.execution.contract import Broken, Event, Executor, Handle, Lost, Started, Task, too_long
 from seqexp.execution.schedule import Schedule
 
 _LOOK = 0.5  # seconds between two looks at the clock, where a task has a time limit
@@ -142,7 +142,7 @@ class Pool(Executor):
         return event
 
     def _after(self, death: Death, schedule: Schedule, attempts: Counter[int]) -> Event | None:
-        """Put a worker away, and say what became of its task, unless it is tried again."""
+        """Put a worker away, and say what became of its task, if it had one."""
         worker, task = death.worker, death.worker.task
         self._workers.remove(worker)
         worker.kill()
@@ -154,5 +154,5 @@ class Pool(Executor):
         attempts[task.number] += 1
         if death.reason == "worker_died" and attempts[task.number] <= self._retries:
             schedule.again(task)
-            return None
+            return Lost(task.number, worker.name, death.message)
         return Broken(task.number, worker.name, death.reason, death.message, death.explanation)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from seqexp.errors import ExecutionError
-from seqexp.execution.contract import Broken, Ended, Event, Executor, Started, Task, Told
+from seqexp.execution.contract import Broken, Ended, Event, Executor, Lost, Started, Task, Told
 from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
 from seqexp.execution.ray import RayExecutor
@@ -195,7 +195,8 @@ class TestPools:
         tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})
         events = _events(pool(), tasks)
         assert _last(events)[0].result[0] == "well"
-        assert [type(event) for event in events if event.number == 0] == [Started, Started, Ended]
+        assert [type(event) for event in events if event.number == 0] == [Started, Lost, Started, Ended]
+        assert all(event.message.startswith("its worker ") for event in events if isinstance(event, Lost))
         assert isinstance(_last(events)[1], Ended)
 
     def test_but_not_for_ever(self, pool: Make, tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ class Reporter:
     def epoch(self, number: int, event: EpochEvent) -> None:
         """An epoch of a run is over."""
 
+    def lost(self, number: int, message: str) -> None:
+        """The worker of a run died, as the message says; the run is to be begun again, on another."""
+
     def skipped(self, number: int) -> None:
         """A run was done before; nothing is trained."""
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from seqexp.execution.contract import Broken, Ended, Event, Started, Task, Told
+from seqexp.execution.contract import Broken, Ended, Event, Lost, Started, Task, Told
 from seqexp.spec.settings import TrackingSpec
 from seqexp.spec.used_code import own_codes
 from seqexp.store.find_runs import find_finished, find_last
@@ -119,6 +119,8 @@ class SweepDriver:
             self._histories[number].append(event.content.as_row())
             self._reporter.epoch(number, event.content)
             self._show_epochs(number)
+        elif isinstance(event, Lost):
+            self._reporter.lost(number, event.message)
         elif isinstance(event, Ended):
             self._record(number, event.result)
         elif isinstance(event, Broken) and event.reason == "stopped":

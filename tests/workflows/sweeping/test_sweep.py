@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mlflow
@@ -17,6 +17,8 @@ import seqexp
 from seqexp.cli.bar import BarReporter
 from seqexp.cli.outlook import print_outlook
 from seqexp.errors import ConfigError, StoreError
+from seqexp.execution.contract import Event, Handle, Lost, Started, Task
+from seqexp.execution.inline import InlineExecutor
 from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import own_sweep
@@ -25,6 +27,7 @@ from seqexp.workflows.reading.leaderboard import _bootstrap, build_leaderboard
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.sweeping.dry_run import look_ahead
 from seqexp.workflows.sweeping.earlier import SweepOptions
+from seqexp.workflows.sweeping.executors import work
 from seqexp.workflows.sweeping.plan import plan_sweep
 from seqexp.workflows.sweeping.publish_sweep import SweepPublisher
 from seqexp.workflows.sweeping.sweep import SweepResult, run_sweep
@@ -255,6 +258,29 @@ def test_a_line_for_each_run_fits_into_eighty_columns(project: Project, capsys: 
     assert len(lines) == 4
     assert max(map(len, lines)) <= 80
     assert all(re.search(r"=\d+: val/mae [\d.]+, [\d.]+ s$", line) for line in lines)
+
+
+def test_a_run_that_is_begun_again_is_told_of_with_the_reason(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loses(InlineExecutor):
+        """Every task loses its first worker."""
+
+        def run(self, tasks: Sequence[Task], handle: Handle) -> None:
+            def hear(event: Event) -> object:
+                if isinstance(event, Started):
+                    handle(event)
+                    handle(Lost(event.number, event.worker, "its worker ended with SIGKILL"))
+                return handle(event)
+
+            super().run(tasks, hear)
+
+    plan = plan_sweep(project, [*TestAgain.WORDS, "seed=0,1"])
+    result = run_sweep(project, plan, executor=Loses(work), reporter=BarReporter())
+    assert [outcome.stored.record.status for outcome in result.outcomes] == ["FINISHED"] * 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "SIGKILL" in line]
+    told = "its worker ended with SIGKILL; the run is begun again (execution.retries)"
+    assert lines == [f"encoder_decoder 14->7 seed {seed}: {told}" for seed in (0, 1)]
 
 
 def test_a_leaderboard_ranks_inside_a_block_by_validation_alone(project: Project) -> None:
