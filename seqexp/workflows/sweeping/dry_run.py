@@ -33,14 +33,23 @@ class Outlook:
     seconds: float | None
 
     def as_values(self) -> dict[str, object]:
-        """Return what ``--json`` prints."""
+        """Return what ``--json`` prints: every point by its label, and in ``runs`` with its key and state."""
+        states = {"done": self.done, "failed": self.failed, "to_do": self.to_do}
+        state_of = {point.run_key: state for state, points in states.items() for point in points}
         return {
             "status": "PLANNED",
             "name": self.plan.name,
             "sweep_key": self.plan.key,
-            "done": [point.label for point in self.done],
-            "failed": [point.label for point in self.failed],
-            "to_do": [point.label for point in self.to_do],
+            **{state: [point.label for point in points] for state, points in states.items()},
+            "runs": [
+                {
+                    "run_key": point.run_key,
+                    "title": point.title,
+                    "point": point.label,
+                    "state": state_of[point.run_key],
+                }
+                for point in self.plan.points
+            ],
             "skipped": [{"point": point.label, "reason": point.reason} for point in self.plan.left_out],
             "search": self.plan.search.as_values() if self.plan.search else None,
             "programs": self.programs,

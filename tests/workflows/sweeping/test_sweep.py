@@ -230,6 +230,12 @@ def test_a_dry_run_says_what_would_be_run(project: Project) -> None:
     assert [len(points) for points in (outlook.done, outlook.failed, outlook.to_do)] == [2, 0, 2]
     assert outlook.programs == 1
     assert outlook.seconds is not None
+    runs = outlook.as_values()["runs"]
+    assert [(run["run_key"], run["state"]) for run in runs] == [
+        (point.run_key, state) for point, state in zip(plan.points, ["done", "done", "to_do", "to_do"], strict=True)
+    ]
+    assert runs[3]["title"] == "encoder_decoder 14->7 seed 3"
+    assert runs[3]["point"] == "seed=3"
     assert len(look_ahead(project, plan, SweepOptions(force=True)).to_do) == 4
     assert len(list(list_runs(project.runs))) == 2
 
