@@ -260,11 +260,10 @@ def _unused_parameters(tree: Tree, origins: Origins) -> list[Problem]:
         params = [key for key in params if f"topology.{key}" in origins and origins[f"topology.{key}"].is_insistent]
     there = [key for key in params if f"topology.{key}" in used]
     mend = f"Parameters of this topology: {', '.join(there)}." if there else "This topology has no parameters."
-    near = {key: suggest(key, RESERVED) for key in params}
+    unused = {key: suggest(key, RESERVED) for key in params if key not in there}
     return [
-        Problem("no layer uses this parameter.", f"topology.{key}", near[key] if near[key].startswith("Did") else mend)
-        for key in params
-        if f"topology.{key}" not in used
+        Problem("no layer uses this parameter.", f"topology.{key}", near if near.startswith("Did") else mend)
+        for key, near in unused.items()
     ]
 
 

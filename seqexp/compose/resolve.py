@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import pickle
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -37,10 +39,9 @@ def resolve(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """
     if problems := _refused_resolvers(tree):
         return tree, problems
-    _register_resolvers()
     referring = [key for key, value in tree.items() if references(value)]
     try:
-        found: Any = OmegaConf.to_container(OmegaConf.create(_concerned(tree, referring)), resolve=True)
+        found = pickle.loads(_resolved(pickle.dumps(_concerned(tree, referring))))
         resolved = {**tree, **{key: found[key] for key in referring}}
     except (OmegaConfBaseException, RecursionError, TypeError, ValueError):
         config = OmegaConf.create(tree)
@@ -48,6 +49,13 @@ def resolve(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     if len(str(resolved)) > _LARGEST_TREE:
         return tree, [Problem(f"the resolved config is longer than {_LARGEST_TREE:,} characters.")]
     return resolved, []
+
+
+@lru_cache(maxsize=256)
+def _resolved(packed: bytes) -> bytes:
+    """Resolve a pickled tree into another: most points of a sweep differ in nothing that is referred to."""
+    _register_resolvers()
+    return pickle.dumps(OmegaConf.to_container(OmegaConf.create(pickle.loads(packed)), resolve=True))
 
 
 def resolve_with(tree: dict[str, Any], key: str, sections: Sequence[str]) -> Callable[[Any], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 from seqexp.fingerprint import short_key
@@ -15,10 +16,15 @@ def run_key_of(spec: ExperimentSpec, data_fingerprint: str) -> str:
 
     And a user's own code, where the spec uses any: the file that it stands in.
     """
-    minor = ".".join(version("seqexp").split(".")[:2])
-    values = {"spec": spec.what_affects_the_result(), "data": data_fingerprint, "seqexp": minor}
+    values = {"spec": spec.what_affects_the_result(), "data": data_fingerprint, "seqexp": _minor_version()}
     code = code_digests(spec)
     return short_key({**values, "code": code} if code else values)
+
+
+@cache
+def _minor_version() -> str:
+    """Return the version, without what mends faults alone; to look it up takes a millisecond each time."""
+    return ".".join(version("seqexp").split(".")[:2])
 
 
 def program_key_of(spec: ExperimentSpec, rows: int) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from seqexp.errors import ConfigError, DataError
 from seqexp.workflows.project import Project
@@ -27,6 +29,16 @@ def test_axes_make_a_product(project: Project) -> None:
     plan = plan_sweep(project, [*SMALL, "topology=vector_output,encoder_decoder", "timesteps=7,14", "seed=0..2"])
     assert len(plan.points) == 12
     assert {(p.spec.topology.name, p.spec.timesteps, p.spec.seed) for p in plan.points} >= {("vector_output", 7, 2)}
+
+
+def test_what_is_slow_is_done_once_for_points_that_share_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To resolve a config takes OmegaConf 3 ms, to find a version takes Python 1 ms: a thousand points would wait."""
+    slow, resolve = [], OmegaConf.to_container
+    monkeypatch.setattr(OmegaConf, "to_container", lambda *args, **how: slow.append("config") or resolve(*args, **how))
+    monkeypatch.setattr("seqexp.workflows.identity.version", lambda name: slow.append("version") or version(name))
+    plan = plan_sweep(project, [*SMALL, "timesteps=7,14", "seed=0..19"])
+    assert len({point.run_key for point in plan.points}) == 40
+    assert len(slow) < 10
 
 
 def test_a_point_that_breaks_a_contract_is_left_out_with_the_reason(project: Project) -> None:
