@@ -42,8 +42,9 @@ def predict(
         Optional[str],  # noqa: UP045
         typer.Option(
             "--origin",
-            help="The last step that the forecast may know of: its stamp, or its number (from 0) where there are no "
-            "stamps; every: all steps that are possible. Default: the last row.",
+            help="The last step that the forecast may know of: its stamp, or where there are no stamps its number, "
+            "from 0 (without --input, after data.rows has cut); every: all steps that are possible. "
+            "Default: the last row.",
             show_default=False,
         ),
     ] = None,

@@ -81,8 +81,9 @@ class StoredRun:
     def forecasts(self) -> dict[str, Any]:
         """The arrays of the test forecasts: ``target_start`` (W), ``true`` and ``forecast`` (W, N, K), the baselines.
 
-        ``time`` (W, N) where there are stamps; the same of validation, without baselines, under ``val_...``. Older runs
-        have those of test alone.
+        ``target_start`` is the first target step of each window, counted from 0 in the series as it is read: after
+        ``data.rows`` has cut, several series end to end. ``time`` (W, N) where there are stamps; the same of
+        validation, without baselines, under ``val_...``. Older runs have those of test alone.
         """
         with self._reading(FORECASTS) as path, np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

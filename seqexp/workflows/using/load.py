@@ -101,8 +101,9 @@ class Run:
         Args:
             table: A frame (its stamps a column or the index) or the path of a CSV or Parquet file; None for the run's
                 own data.
-            origin: The stamp of the last step that is known, its number (from 0) where there are no stamps, or
-                ``every``; None for the last row.
+            origin: The stamp of the last step that is known, or where there are no stamps its number, from 0 at the
+                first row that is read (of the run's own data, the first that ``data.rows`` leaves); or ``every``; None
+                for the last row.
 
         Returns:
             One row for each step, with its time and every target, and the ends of intervals where there are any.

@@ -101,7 +101,12 @@ def _read_one(spec: ExperimentSpec, data: DataSpec, one: DataSpec, name: str | N
         columns.append(ahead_TU)
     if spec.known_ahead and data.calendar and stamps is not None:
         columns.append(calendar_values(stamps, data.calendar))
-    return NewRows(name, source_label(data), series, stamps, np.concatenate(columns, axis=1) if columns else None)
+    return NewRows(name, _label(data), series, stamps, np.concatenate(columns, axis=1) if columns else None)
+
+
+def _label(data: DataSpec) -> str:
+    """Return what messages call the rows: of a table that is cut, its ends are not those that a person sees."""
+    return source_label(data) + (f" (data.rows={list(data.rows)})" if data.rows is not None else "")
 
 
 def _with_time_as_column(frame: pd.DataFrame, data: DataSpec) -> pd.DataFrame:

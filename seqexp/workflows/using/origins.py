@@ -26,7 +26,8 @@ def choose_origins(rows: NewRows, origin: Origin | None, reads: int, first: int,
 
     Args:
         rows: What is known.
-        origin: A stamp, or the number of a step where there are none; ``every``; None for the last step.
+        origin: A stamp, or the number of a step where there are none, from 0 at the first of the rows; ``every``; None
+            for the last step.
         reads: R.
         first: Steps from an origin to the first step of its forecast.
         length: N.
@@ -98,7 +99,10 @@ def _place(rows: NewRows, origin: Origin) -> int:
             raise DataError(message, key=_KEY) from None
         if not 0 <= step < len(rows.series):
             message = f"{rows.label} has no step {step}{rows.of_series}: the steps are 0 to {len(rows.series) - 1}."
-            raise DataError(message, key=_KEY)
+            mend = (
+                "0 is the first row of a table that is given; of the run's own data, the first that data.rows leaves."
+            )
+            raise DataError(message, key=_KEY, mend=mend)
         return step
     stamps = rows.series.stamps
     stamp = _stamp(origin, stamps)

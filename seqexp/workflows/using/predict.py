@@ -38,8 +38,9 @@ def predict(
         stored: A finished run.
         table: A CSV or Parquet file, or a frame, with the columns that the run reads; None for the run's own data.
             Where columns are known ahead, its last rows hold them alone.
-        origin: The last step that the forecast may know of: its stamp, or its number (from 0) where there are no
-            stamps. ``every``: each step that is possible, all in one frame. None: the last row.
+        origin: The last step that the forecast may know of: its stamp, or where there are no stamps its number,
+            from 0 at the first row that is read (of the run's own data, the first that ``data.rows`` leaves).
+            ``every``: each step that is possible, all in one frame. None: the last row.
         forecaster: The run's model, if it was loaded before.
         load_code: Loads the own code that was asked for, if the run uses any.
 

@@ -69,15 +69,21 @@ def test_many_origins_are_not_one_call_of_the_model_each(trained: StoredRun) -> 
 
 def test_without_stamps_origins_are_numbers_and_steps_count_from_them(tmp_path: Path) -> None:
     project = open_project(tmp_path)
-    words = ["data=sine", "data.source.sine.length=200", "timesteps=6", "output_length=2", *SMALL]
+    words = ["data=sine", "data.source.sine.length=200", "data.rows=[20,-5]", "timesteps=6", "output_length=2", *SMALL]
     stored = request_run(project, project.compose_one(words)).stored
     every = seqexp.load(stored.path).predict(origin="every")
     assert every["origin"].tolist()[:4] == [5, 5, 6, 6]
     assert every["step"].tolist()[:4] == [1, 2, 1, 2]
-    assert every["origin"].iloc[-1] == 199
+    assert every["origin"].iloc[-1] == 174
     run = seqexp.load(stored.path)
     assert run.predict(origin=17)["value"].tolist() == run.predict(origin="17")["value"].tolist()
-    for origin, says in ((200, "steps are 0 to 199"), (3, "first origin that is possible is step 5"), ("x", "number")):
+    assert run.forecasts["target_start"][-1] == 173  # counted as origins are
+    refused = {
+        175: r"data.rows=.20, -5.. has no step 175: the steps are 0 to 174.\n.*the first that data.rows leaves",
+        3: "first origin that is possible is step 5",
+        "x": "number",
+    }
+    for origin, says in refused.items():
         with pytest.raises(SeqexpError, match=says):
             run.predict(origin=origin)
 
