@@ -134,7 +134,9 @@ def choices_of(
         if setting.value not in options:
             named = isinstance(setting.value, str) and setting.value
             message = f"there is no {group} {setting.value!r}." if named else f"names no {group}."
-            problems.append(Problem(message, group, suggest(setting.value, options), str(setting.origin)))
+            is_file = group == "data" and named and "." in setting.value
+            mend = f"A file: data=table data.path={setting.value}." if is_file else suggest(setting.value, options)
+            problems.append(Problem(message, group, mend, str(setting.origin)))
     good = {group: str(setting.value) for group, setting in choices.items() if setting.value in groups.options(group)}
     return good, values, problems
 

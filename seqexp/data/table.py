@@ -113,7 +113,10 @@ def _read_file(path: Path, read: ReadSpec) -> pd.DataFrame:
         table = _read_csv(path, read)
     else:
         message = f"{path.name} is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)})."
-        raise DataError(message, key="data.path", mend="Unpack or rename the file.")
+        own = (
+            f"Code gives rows as a function with @seqexp.source: --plugin {path.name} data=table data.source=FUNCTION."
+        )
+        raise DataError(message, key="data.path", mend=own if suffix == ".py" else "Unpack or rename the file.")
     if not len(table):
         raise DataError(f"the file {path.name} has a header and no rows.", key="data.path")
     if table.columns.has_duplicates:

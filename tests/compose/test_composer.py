@@ -44,6 +44,11 @@ def test_every_mistake_stands_in_one_report() -> None:
     assert "conf/data/table.yaml:3 (shipped)" in found["data.path"]
 
 
+def test_a_file_in_place_of_a_choice_is_told_its_key() -> None:
+    assert "A file: data=table data.path=sales.csv." in _problems("data=sales.csv")["data"]
+    assert "Did you mean sine?" in _problems("data=sin")["data"]
+
+
 def test_a_wrong_value_in_yaml_is_shown_with_file_and_line(write: Callable[[str, str], Path]) -> None:
     write("conf/training/mine.yaml", "defaults: [default, _self_]\nbatch_size: many\nloss: msee\n")
     found = _problems("training=mine")

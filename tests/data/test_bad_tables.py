@@ -138,6 +138,11 @@ def test_a_file_of_another_kind_is_refused(file: str, read_table_of: ReadTable) 
     assert file in str(caught.value)
 
 
+def test_code_in_place_of_a_table_is_told_how_it_is_used(read_table_of: ReadTable) -> None:
+    with pytest.raises(DataError, match=r"@seqexp.source: --plugin rows.py data=table data.source=FUNCTION"):
+        read_table_of("import seqexp", file="rows.py")
+
+
 def test_an_archive_under_the_name_of_a_csv_is_not_unpacked(read_table_of: ReadTable) -> None:
     with pytest.raises(DataError, match=r"bad\.csv"):
         read_table_of(gzip.compress(GOOD.encode()))
