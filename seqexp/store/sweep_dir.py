@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,8 +49,7 @@ def own_sweep(sweeps: Path, plan: Mapping[str, Any]) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            mend = "Wait for it, or end it; then the same command goes on."
-            raise StoreError(f"This sweep is being run by {lock.read() or 'another process'}.", mend=mend) from None
+            raise _is_at_it(lock.read()) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
@@ -58,6 +58,17 @@ def own_sweep(sweeps: Path, plan: Mapping[str, Any]) -> Iterator[Path]:
             yield folder
         finally:
             lock.truncate(0)
+
+
+def _is_at_it(owner: str) -> StoreError:
+    """Return what a second process is told; the lock ends with its process, so that a dead one is in nobody's way."""
+    found = re.fullmatch(r"process (\d+) on (.+)", owner)
+    how = f" (on {found[2]}: kill {found[1]})" if found else ""
+    mend = f"Wait for it, or end it{how}: the runs that are done stay, and the same command goes on with the others."
+    mend += (
+        "\n  Its claim ends when it does, however that is: of a process that crashed nothing has to be cleared away."
+    )
+    return StoreError(f"This sweep is being run by {owner or 'another process'}.", mend=mend)
 
 
 def is_owned(folder: Path) -> bool:

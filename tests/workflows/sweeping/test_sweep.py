@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -112,8 +113,12 @@ class TestAgain:
 
     def test_a_second_driver_says_who_is_at_it(self, project: Project) -> None:
         plan = plan_sweep(project, [*self.WORDS, "seed=0,1"])
-        with own_sweep(project.sweeps, plan.as_values()), pytest.raises(StoreError, match=f"process {os.getpid()} on"):
+        with own_sweep(project.sweeps, plan.as_values()), pytest.raises(StoreError) as caught:
             run_sweep(project, plan)
+        (problem,) = caught.value.problems
+        assert f"run by process {os.getpid()} on {platform.node()}." in problem.message
+        assert f"end it (on {platform.node()}: kill {os.getpid()})" in problem.mend
+        assert "of a process that crashed nothing has to be cleared away" in problem.mend
         assert len(run_sweep(project, plan).outcomes) == 2
 
     def test_data_that_change_under_a_sweep_are_noticed(self, project: Project, write: Write) -> None:
