@@ -17,6 +17,20 @@ DEFAULT_SELECT = "val/mae"
 #: The figures of validation that runs are ranked by, the lowest first; besides these a user's own scores.
 SELECTED = (DEFAULT_SELECT, "val/rmse", "val/mse", "val/smape", "val/mase", "val/pinball", "val/cross_entropy")
 FOLD = "evaluation.backtest.fold"
+_HIGHEST = "its highest is best, and runs are ranked from the lowest up"
+_UNRANKED = {  # figures of validation that rank no runs, and why
+    "mape": "it is not defined where a true value is 0",
+    "wape": "over the same windows it orders runs as val/mae does",
+    "rmsse": "of one target it orders runs as val/rmse does",
+    "skill": f"{_HIGHEST}; over the same windows it orders them as val/mae does",
+    "r2": f"{_HIGHEST}; of one target it orders them as val/mse does",
+    "breakeven_step": _HIGHEST,
+    "accuracy": _HIGHEST,
+    "exact_match": _HIGHEST,
+    "coverage": "it is best near the level of the intervals, not at its lowest",
+    "interval_width": "the narrowest intervals are not the best",
+    "loss": "it is in the units of the loss, and chooses the epoch of each run",
+}
 
 
 class OptimizerSpec(Frozen):
@@ -189,17 +203,20 @@ class EvaluationSpec(Frozen):
         own = [part.name for part in self.metrics]
         if self.select in SELECTED or (split == "val" and name in own):
             return self
+        there = [figure.partition("/")[2] for figure in SELECTED] + own
+        listed = f"There is: {', '.join(f'val/{known}' for known in there)}."
         if split == "test":
-            mend = f"Select by validation: val/{name}."
+            mend = listed if name in _UNRANKED else f"Select by validation: val/{name}."
             raise PartErrors([Problem(f"test figures choose nothing, and this is {self.select}.", "select", mend)])
+        if split in ("val", "") and name in _UNRANKED:
+            raise PartErrors([Problem(f"val/{name} ranks no runs: {_UNRANKED[name]}.", "select", listed)])
         if split == "val" and name in known_names("scores"):
             mend = f"Have it scored: evaluation.metrics=[{', '.join([*own, name])}]."
             raise PartErrors([Problem(f"the metric {name} is not scored.", "select", mend)])
-        there = [figure.partition("/")[2] for figure in SELECTED] + own
         mend = suggest(name, there).replace("Did you mean ", "Did you mean val/")
         if not mend.startswith("Did"):
-            mend = f"There is: {', '.join(f'val/{known}' for known in there)}."
-            mend += "\n  If it is your own, name its file: --plugin FILE.py, and have it scored: evaluation.metrics."
+            mend = f"{listed}\n  If it is your own, name its file: --plugin FILE.py, "
+            mend += "and have it scored: evaluation.metrics."
         raise PartErrors([Problem(f"there is no figure of validation {self.select!r}.", "select", mend)])
 
     @model_validator(mode="after")

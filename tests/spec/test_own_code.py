@@ -13,7 +13,7 @@ from seqexp.evaluation.baselines import BASELINES as SHIPPED_BASELINES
 from seqexp.evaluation.metrics import METRICS
 from seqexp.plugins.signature import arguments_of_signature
 from seqexp.spec.own_code import BASELINES, SCORES
-from seqexp.spec.settings import SELECTED
+from seqexp.spec.settings import _UNRANKED, SELECTED
 from seqexp.spec.used_code import own_codes, own_parts
 from seqexp.workflows.project import open_project
 
@@ -39,6 +39,8 @@ def test_the_names_that_are_taken_are_those_in_use() -> None:
     assert set(SHIPPED_BASELINES) <= set(BASELINES)
     assert set(METRICS) <= set(SCORES)
     assert {name.removeprefix("val/") for name in SELECTED} <= set(SCORES)
+    assert set(METRICS) <= {name.removeprefix("val/") for name in SELECTED} | _UNRANKED.keys()
+    assert _UNRANKED.keys() <= set(SCORES)
 
 
 def test_kinds_come_from_annotations_or_defaults() -> None:
@@ -149,6 +151,16 @@ def test_without_the_plugin_the_mend_names_the_option() -> None:
         (["evaluation.select=test/worst", "evaluation.metrics=worst"], "choose nothing(.|\n)*validation: val/worst"),
         (["evaluation.select=mae"], "no figure of validation 'mae'(.|\n)*Did you mean val/mae"),
         (["evaluation.select=val/xyz"], "There is: val/mae, val/rmse(.|\n)*--plugin"),
+        (
+            ["evaluation.select=val/mape"],
+            r"val/mape ranks no runs: .*value is 0\.(.|\n)*There is: val/mae, val/rmse",
+        ),
+        (["evaluation.select=wape"], "val/wape ranks no runs: .* as val/mae does"),
+        (
+            ["evaluation.select=val/r2", "evaluation.metrics=worst"],
+            "highest is best(.|\n)*cross_entropy, val/worst",
+        ),
+        (["evaluation.select=test/mape"], "choose nothing(.|\n)*There is: val/mae"),
     ],
 )
 def test_what_runs_are_ranked_by_has_to_be_scored_on_validation(overrides: list[str], says: str, write: Write) -> None:
