@@ -13,6 +13,7 @@ from seqexp.cli.screen import number as figure
 from seqexp.cli.screen import progress as console
 from seqexp.cli.screen import share
 from seqexp.spec.experiment import ExperimentSpec
+from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.running.reporter import Reporter
 
@@ -159,6 +160,7 @@ def _result(stored: StoredRun) -> str:
     record = stored.record
     if record.status != "FINISHED":
         return f"{record.status} ({record.error['reason']})"
-    names = ("val/mae", "val/cross_entropy", "test/mae", "test/accuracy")  # one is enough to see that it goes well
+    select = stored.spec["evaluation"].get("select", DEFAULT_SELECT)
+    names = (select, "val/mae", "val/cross_entropy", "test/mae", "test/accuracy")  # one is enough to see how it goes
     known = [f"{name} {figure(record.metrics[name])}, " for name in names if name in record.metrics]
     return f"{''.join(known[:1])}{record.ended - record.started:.1f} s"

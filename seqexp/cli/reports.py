@@ -214,7 +214,9 @@ def block_table(block: Block) -> TextTable:
 def print_quick(spec: ExperimentSpec, metrics: dict[str, float]) -> None:
     """Print that a quick run came through."""
     console = results()
-    names = ("val/mae", "test/mae", "val/cross_entropy", "test/cross_entropy")
+    select = spec.evaluation.select
+    usual = ("val/mae", "test/mae", "val/cross_entropy", "test/cross_entropy")
+    names = (select, select.replace("val/", "test/", 1)) if select in metrics else usual
     known = ", ".join(f"{name} {number(metrics[name])}" for name in names if name in metrics)
     console.print(
         f"{title_of(spec)} trains and forecasts: one epoch on a few windows gave {known}. Nothing was recorded."
