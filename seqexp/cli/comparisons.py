@@ -79,7 +79,8 @@ def _further_tables(comparison: Comparison) -> Iterator[TextTable]:
     rows = [row for row in comparison.block.rows if row.run]
     if len(rows) == 2:
         changes = changed_keys([row.run for row in rows if row.run])
-        yield TextTable(("changed", *(row.label for row in rows)), [(key, *values) for key, values in changes])
+        if changes:  # of two attempts at one run there may be none
+            yield TextTable(("changed", *(row.label for row in rows)), [(key, *values) for key, values in changes])
     if comparison.differences:
         columns = (f"test {comparison.measure} beside the first", "", "95% over seeds", "seeds", "origins", "p", "")
         yield TextTable(columns, [_cells(found) for found in comparison.differences], notes=(_OF_P,))

@@ -44,10 +44,18 @@ PUBLISHED = "mlflow.json"  # which MLflow run shows this one; outside the manife
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run directory that was read: where it is and its record."""
+    """A run directory that was read.
+
+    Attributes:
+        path: Where it is.
+        record: What was noted about the run.
+        called: The word for this attempt where it is to stand beside others at the same run; empty for one that may
+            stand for all of them.
+    """
 
     path: Path
     record: RunRecord
+    called: str = ""
 
     @cached_property
     def spec(self) -> dict[str, Any]:

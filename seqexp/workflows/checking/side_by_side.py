@@ -21,9 +21,10 @@ from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
+from seqexp.workflows.reading.attempts import latest_runs
 from seqexp.workflows.reading.compare import Comparison, compare_found, runs_meant, told_keys
 from seqexp.workflows.reading.labels import with_lists
-from seqexp.workflows.reading.leaderboard import Row, build_leaderboard, latest_runs
+from seqexp.workflows.reading.leaderboard import Row, build_leaderboard
 from seqexp.workflows.reading.where import as_written
 from seqexp.workflows.sweeping.plan import Plan, compose_sweep
 from seqexp.workflows.sweeping.points import Point, PointMaker

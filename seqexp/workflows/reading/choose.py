@@ -8,7 +8,7 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.errors import ConfigError, StoreError, suggest
 from seqexp.store.run_dir import StoredRun
-from seqexp.workflows.reading.leaderboard import latest_runs
+from seqexp.workflows.reading.attempts import latest_runs
 from seqexp.workflows.reading.where import ABSENT, Condition, as_written, number_in, parse_where
 
 _USUAL = ("topology", "data", "timesteps", "output_length", "seed", "optimizer", "val/mae", "test/mae")

@@ -17,7 +17,8 @@ from seqexp.evaluation.metrics import Scale, score
 from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.record import SCHEMA
 from seqexp.store.run_dir import StoredRun
-from seqexp.workflows.reading.leaderboard import Block, Row, latest_runs, make_block
+from seqexp.workflows.reading.attempts import latest_runs
+from seqexp.workflows.reading.leaderboard import Block, Row, make_block
 from seqexp.workflows.reading.pooling import fold_of
 from seqexp.workflows.reading.shared_origins import PREFIXES, SharedOrigins, share_origins
 

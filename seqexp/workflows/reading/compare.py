@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from seqexp.compose.tree import leaves
@@ -14,6 +15,7 @@ from seqexp.store.find_runs import find_run, find_standing, list_runs
 from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
+from seqexp.workflows.reading.attempts import set_apart
 from seqexp.workflows.reading.choose import choose_runs
 from seqexp.workflows.reading.common_ground import find_common_ground
 from seqexp.workflows.reading.from_mlflow import find_shown
@@ -69,11 +71,9 @@ def compare_runs(
 
     Raises:
         ConfigError: The conditions cannot be read, or name a key that there is not.
-        StoreError: A word means nothing that is recorded, no run meets the conditions, or the runs have nothing in
-            common to be scored on.
+        StoreError: A word means nothing that is recorded, no run meets the conditions, or the runs have nothing in common to be scored on.
     """
-    runs = {run.path: run for word in words for run in runs_meant(project, word)}
-    found = list(runs.values()) if words else list(list_runs(project.runs))
+    found = _runs_named(project, words) if words else list(list_runs(project.runs))
     return compare_found(found, where=where, on_common=on_common, all_named=bool(words))
 
 
@@ -218,6 +218,27 @@ def runs_meant(project: Project, word: str) -> list[StoredRun]:
     Raises:
         StoreError: It means none.
     """
+    several = _several_runs(project, word)
+    return [_one_run(project, word)] if several is None else several
+
+
+def _runs_named(project: Project, words: Sequence[str]) -> list[StoredRun]:
+    """Return the runs that words mean, each once; several attempts at one run that were named stand apart."""
+    found: dict[Path, StoredRun] = {}
+    named: dict[Path, str] = {}
+    for word in words:
+        several = _several_runs(project, word)
+        if several is None:
+            run = _one_run(project, word)
+            several = [run]
+            if run.path.name == Path(word).name:  # it is this attempt that is meant, not the run
+                named[run.path] = word
+        found |= {run.path: run for run in several}
+    return set_apart(list(found.values()), named)
+
+
+def _several_runs(project: Project, word: str) -> list[StoredRun] | None:
+    """Return the runs of an experiment or a sweep; None where a word means neither."""
     if (project.runs / word).is_dir() and not (project.runs / word / "record.json").exists():
         return [run for run in list_runs(project.runs) if run.record.name == word]
     for folder in list_sweeps(project.sweeps):
@@ -225,8 +246,12 @@ def runs_meant(project: Project, word: str) -> list[StoredRun]:
         if len(word) > 3 and plan["key"].startswith(word):
             found = (find_standing(project.runs, point["spec"]["name"], point["run_key"]) for point in plan["points"])
             return [run for run in found if run is not None]
+    return None
+
+
+def _one_run(project: Project, word: str) -> StoredRun:
     try:
-        return [find_run(word, project.runs)]
+        return find_run(word, project.runs)
     except StoreError as error:
         mend = "Name a run, a sweep or an experiment; seqexp list runs shows what there is."
         raise StoreError(error.problems[0].message, mend=mend) from None

@@ -29,7 +29,10 @@ UNTOLD = (  # keys by which no row is told: without effect, derived, or in every
 
 
 def labels_of(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str]:
-    """Name each run by its topology and input length, and by whatever else differs inside the block."""
+    """Name each run by its topology and input length, and by whatever else differs inside the block.
+
+    An attempt that stands beside others at its run is called what it was asked for by.
+    """
     flat = [with_lists(leaves(run.spec)) for run in members]
     untold += () if any(map(backtest_of, members)) else ("evaluation.mode", "evaluation.backtest.")
     keys = dict.fromkeys(key for values in flat for key in values if not key.startswith(untold) and key != FOLD)
@@ -45,6 +48,7 @@ def labels_of(members: Sequence[StoredRun], untold: tuple[str, ...]) -> list[str
         else name
         for name, values in zip(named, flat, strict=True)
     ]
+    labels = [f"{label} {run.called}".rstrip() for label, run in zip(labels, members, strict=True)]
     counts = Counter(labels)
     return [
         label if counts[label] == 1 else f"{label} {_layers(run)}" for label, run in zip(labels, members, strict=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqexp.spec.settings import DEFAULT_SELECT
 from seqexp.store.run_dir import StoredRun
+from seqexp.workflows.reading.attempts import latest_runs
 from seqexp.workflows.reading.budget import Budget, budget_of
 from seqexp.workflows.reading.labels import UNTOLD, labels_of
 from seqexp.workflows.reading.pooling import Pooled, backtest_of, experiment_of, is_trained_once, pool, sets_of_folds
@@ -147,24 +148,6 @@ def build_leaderboard(runs: Iterable[StoredRun], select: str | None = None) -> l
     ]
 
 
-def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
-    """Return the finished runs that have figures, of several attempts at one that which stands for it.
-
-    A run that was trained on every row has none.
-    """
-    found: dict[str, StoredRun] = {}
-    for run in runs:
-        record = run.record
-        if record.status == "FINISHED" and record.metrics:
-            earlier = found.pop(record.run_key, run)
-            found[record.run_key] = max(earlier, run, key=_standing)
-    return list(found.values())
-
-
-def _standing(run: StoredRun) -> tuple[Any, ...]:
-    return (*run.record.standing, run.record.started)
-
-
 def _forecast_of(run: StoredRun) -> tuple[str, tuple[str, ...], int, str]:
     spec, targets = run.spec, run.record.data["targets"]
     return spec["data"]["name"], tuple(targets), spec["output_length"], spec["topology"]["contract"]["alignment"]
@@ -230,10 +213,10 @@ def _select_of(members: Sequence[StoredRun], wanted: str | None) -> str:
 
 
 def _but_for_seed_and_fold(members: Sequence[StoredRun]) -> list[list[StoredRun]]:
-    """Gather the runs that differ in their seed or fold alone."""
-    found: dict[str, list[StoredRun]] = {}
+    """Gather the runs that differ in their seed or fold alone; an attempt that stands apart is by itself."""
+    found: dict[tuple[str, str], list[StoredRun]] = {}
     for run in members:
-        found.setdefault(experiment_of(run), []).append(run)
+        found.setdefault((experiment_of(run), run.called), []).append(run)
     return list(found.values())
 
 

@@ -50,7 +50,7 @@ class Difference:
     @property
     def verdict(self) -> str:
         """In words."""
-        which = "worse" if self.mean > 0 else "better"
+        which = "worse" if self.mean > 0 else "better" if self.mean < 0 else "equal"
         over_origins = f"{'more' if self.p_value < CHANCE else 'no more'} than chance over the origins"
         if math.isnan(self.p_value):
             over_origins = "too few origins to tell from chance"

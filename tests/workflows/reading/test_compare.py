@@ -73,6 +73,56 @@ def test_an_attempt_that_checks_another_or_failed_takes_no_place_in_a_table(
     assert [name for name in shown if name.startswith(first.run_key)] == [first.folder_name]
 
 
+@pytest.fixture(scope="module")
+def attempts(done: tuple[Project, Plan, SweepResult], tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """A workspace with further attempts at the first run, and its key: one that drifted, one that failed, one more."""
+    folder = tmp_path_factory.mktemp("attempts")
+    shutil.copytree(done[0].workspace, folder, dirs_exist_ok=True)
+    first = _runs(done)[0].record
+    drifted = replace(first, metrics={**first.metrics, "val/mae": 99.0}, rerun_of=first.folder_name)
+    failed = replace(first, status="FAILED", metrics={}, error={"reason": "diverged", "message": "train/loss is nan"})
+    on_all_rows = replace(first, run_key="f" * 12, metrics={})
+    for record in (drifted, failed, first, on_all_rows):
+        write_run(folder / "runs", record, {FORECASTS: (_runs(done)[0].path / FORECASTS).read_bytes()})
+    return open_project(folder), first.run_key
+
+
+@pytest.mark.parametrize("on_common", [False, True])
+def test_attempts_at_one_run_that_are_named_stand_beside_each_other(
+    on_common: bool, attempts: tuple[Project, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, key = attempts
+    named = [f"{key}-1", str(project.runs / "seqexp" / f"{key}-2")]
+    found = compare_runs(project, named, on_common=on_common)
+    rows = [row for row in found[0].block.rows if row.run]
+    assert {row.label for row in rows} == {f"encoder_decoder 14->7 {word}" for word in named}
+    assert [(row.rank, row.seeds) for row in rows] == [(1, 1), (2, 1)]
+    assert [found.verdict.partition(",")[0] for found in found[0].differences] == ["equal"]  # the forecasts are
+    print_comparisons(found)
+    assert "changed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["{0}", "{0}-2"], [["{0}-4"], ["{0}-2"]]),  # a key means the attempt that stands for it
+        (["{0}", "{0}-4"], [["{0}-4"]]),
+        (["{0}-1", "{1}-1"], [["{0}-1", "{1}-1"]]),  # two seeds
+        (["{0}-1", "{0}-2", "{1}"], [["{0}-1"], ["{0}-2"], ["{1}-1"]]),
+    ],
+)
+def test_only_attempts_at_one_run_stand_apart(
+    words: list[str],
+    shown: list[list[str]],
+    attempts: tuple[Project, str],
+    done: tuple[Project, Plan, SweepResult],
+) -> None:
+    keys = [run.record.run_key for run in _runs(done)]
+    (comparison,) = compare_runs(attempts[0], [word.format(*keys) for word in words])
+    rows = [sorted(run.path.name for run in row.runs) for row in comparison.block.rows if row.run]
+    assert sorted(rows) == sorted(sorted(name.format(*keys) for name in names) for names in shown)
+
+
 def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepResult]) -> None:
     (comparison,) = compare_runs(done[0], [])
     (found,) = comparison.differences

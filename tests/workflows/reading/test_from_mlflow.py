@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,26 @@ def test_words_are_experiments_sweeps_and_runs(done: tuple[Project, Plan, str]) 
     assert len(find_shown(project, uri, [key, "folds"])) == 3
     with pytest.raises(StoreError, match=r"shows nothing called 'fold'(.|\n)*Did you mean folds"):
         find_shown(project, uri, ["fold"])
+
+
+def test_attempts_that_are_named_stand_apart(done: tuple[Project, Plan, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    project, plan, uri = done
+    key = plan.points[0].run_key
+    shown = MlflowRuns(uri, key="--from-mlflow").published()
+    (first,) = (run for run in shown if run.tags["run_key"] == key)
+    failed = {"attempt": "3", "error_reason": "diverged", "error": "train/loss is nan"}
+    further = [
+        replace(first, run_id="b" * 32, tags={**first.tags, "attempt": "2"}),
+        replace(first, run_id="c" * 32, tags={**first.tags, **failed}, status="FAILED", metrics={}),
+    ]
+    monkeypatch.setattr(MlflowRuns, "published", lambda store: [*shown, *further])
+    named = [f"{key}-1", "b" * 32]
+    (comparison,) = compare_shown(project, uri, named)
+    assert [row.label for row in comparison.block.rows if row.run] == [
+        f"encoder_decoder 14->7 {word}" for word in named
+    ]
+    (comparison,) = compare_shown(project, uri, [key])
+    assert len([row for row in comparison.block.rows if row.run]) == 1
 
 
 def test_the_store_is_the_one_that_is_named_or_that_of_the_workspace(

@@ -1,0 +1,47 @@
+"""Which attempts at a run count in a table, and which were asked for by themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqexp.store.run_dir import StoredRun
+
+
+def latest_runs(runs: Iterable[StoredRun]) -> list[StoredRun]:
+    """Return the finished runs that have figures, of several attempts at one that which stands for it.
+
+    A run that was trained on every row has none. An attempt that stands apart (:attr:`StoredRun.called`) stays.
+    """
+    found: dict[tuple[str, str], StoredRun] = {}
+    for run in runs:
+        if _has_figures(run):
+            key = run.record.run_key, run.called
+            earlier = found.pop(key, run)
+            found[key] = max(earlier, run, key=_standing)
+    return list(found.values())
+
+
+def set_apart(runs: Sequence[StoredRun], named: Mapping[Path, str]) -> list[StoredRun]:
+    """Return the runs, those apart that were named and have a finished attempt at the same run beside them.
+
+    Args:
+        runs: Each once.
+        named: Run directory -> the word that names this attempt and no other.
+    """
+    attempts = Counter(run.record.run_key for run in runs if _has_figures(run))
+    return [
+        replace(run, called=named[run.path]) if run.path in named and attempts[run.record.run_key] > 1 else run
+        for run in runs
+    ]
+
+
+def _has_figures(run: StoredRun) -> bool:
+    return run.record.status == "FINISHED" and bool(run.record.metrics)
+
+
+def _standing(run: StoredRun) -> tuple[Any, ...]:
+    return (*run.record.standing, run.record.started)
