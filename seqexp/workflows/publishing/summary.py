@@ -94,6 +94,7 @@ def run_of_summary(shown: ShownRun) -> StoredRun:
             baselines={name: value for name, value in shown.metrics.items() if _is_baseline(name)}
             | values.pop("baselines", {}),
             timings=timings,
+            error=_error_of(shown),
             **{
                 **values,
                 "status": shown.status,
@@ -103,6 +104,12 @@ def run_of_summary(shown: ShownRun) -> StoredRun:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _unreadable(shown, error) from None
     return _without_folder(shown, record)
+
+
+def _error_of(shown: ShownRun) -> dict[str, str]:
+    if "error_reason" not in shown.tags:
+        return {}
+    return {"reason": shown.tags["error_reason"], "message": shown.tags.get("error", "")}
 
 
 def run_of_record(shown: ShownRun, text: str) -> StoredRun:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seqexp.errors import StoreError
 from seqexp.store.run_dir import StoredRun
 
 
@@ -37,6 +38,24 @@ def set_apart(runs: Sequence[StoredRun], named: Mapping[Path, str]) -> list[Stor
         replace(run, called=named[run.path]) if run.path in named and attempts[run.record.run_key] > 1 else run
         for run in runs
     ]
+
+
+def check_has_figures(run: StoredRun) -> None:
+    """Refuse a run that was named and has nothing to be compared.
+
+    Raises:
+        StoreError: It did not finish, or was trained on every row.
+    """
+    if _has_figures(run):
+        return
+    name, record = run.path.name, run.record
+    if record.status == "FINISHED":
+        mend = "Name the run that it was made of."
+        raise StoreError(f"The run {name} was trained on every row: none was left to score it on.", mend=mend)
+    ended = {"FAILED": "failed", "KILLED": "was stopped"}[record.status]
+    why = f" ({record.error['reason']}): {record.error['message']}" if record.error else "."
+    mend = "It has no figures to compare. Name a finished run, or run it again: seqexp run ... --force."
+    raise StoreError(f"The run {name} {ended}{why}", mend=mend)
 
 
 def _has_figures(run: StoredRun) -> bool:

@@ -15,7 +15,7 @@ from seqexp.store.find_runs import find_run, find_standing, list_runs
 from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
-from seqexp.workflows.reading.attempts import set_apart
+from seqexp.workflows.reading.attempts import check_has_figures, set_apart
 from seqexp.workflows.reading.choose import choose_runs
 from seqexp.workflows.reading.common_ground import find_common_ground
 from seqexp.workflows.reading.from_mlflow import find_shown
@@ -71,7 +71,8 @@ def compare_runs(
 
     Raises:
         ConfigError: The conditions cannot be read, or name a key that there is not.
-        StoreError: A word means nothing that is recorded, no run meets the conditions, or the runs have nothing in common to be scored on.
+        StoreError: A word means nothing that is recorded, or one run that has no figures; no run meets the conditions;
+            or the runs have nothing in common to be scored on.
     """
     found = _runs_named(project, words) if words else list(list_runs(project.runs))
     return compare_found(found, where=where, on_common=on_common, all_named=bool(words))
@@ -230,6 +231,7 @@ def _runs_named(project: Project, words: Sequence[str]) -> list[StoredRun]:
         several = _several_runs(project, word)
         if several is None:
             run = _one_run(project, word)
+            check_has_figures(run)
             several = [run]
             if run.path.name == Path(word).name:  # it is this attempt that is meant, not the run
                 named[run.path] = word

@@ -12,7 +12,7 @@ from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.publishing.summary import has_summary, run_of_record, run_of_summary
-from seqexp.workflows.reading.attempts import set_apart
+from seqexp.workflows.reading.attempts import check_has_figures, set_apart
 
 _RECORD = "record.json"
 _LEAST = 4  # characters of a key that stand for it
@@ -27,7 +27,8 @@ def find_shown(project: Project, uri: str, words: Sequence[str] = ()) -> list[St
         words: The name of an experiment; the key of a sweep or run, or the first characters of it.
 
     Raises:
-        StoreError: The store is not there, does not answer, or shows nothing that a word means.
+        StoreError: The store is not there, does not answer, or shows nothing that a word means; or a word means one
+            run that has no figures.
     """
     store = MlflowRuns(uri or default_tracking_uri(project), key="--from-mlflow")
     shown = store.published()
@@ -45,6 +46,7 @@ def _named(store: MlflowRuns, words: Sequence[str], shown: Sequence[ShownRun]) -
         read |= {run.run_id: _run_of(store, run) for run in meant if run.run_id not in read}
         if not several:
             attempts = [read[run.run_id] for run in meant]
+            check_has_figures(max(attempts, key=lambda run: run.record.standing))
             named |= {run.path: word for run in attempts if len(attempts) == 1}
     return set_apart(list(read.values()), named)
 

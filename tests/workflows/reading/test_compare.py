@@ -123,6 +123,22 @@ def test_only_attempts_at_one_run_stand_apart(
     assert sorted(rows) == sorted(sorted(name.format(*keys) for name in names) for names in shown)
 
 
+@pytest.mark.parametrize("beside", [[], ["{key}-1"]])
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("{key}-3", r"{key}-3 failed \(diverged\): train/loss is nan(.|\n)*Name a finished run"),
+        ("ffffffffffff", "ffffffffffff-1 was trained on every row"),
+    ],
+)
+def test_a_run_that_is_named_and_has_no_figures_is_refused(
+    word: str, says: str, beside: list[str], attempts: tuple[Project, str]
+) -> None:
+    project, key = attempts
+    with pytest.raises(StoreError, match=says.format(key=key)):
+        compare_runs(project, [name.format(key=key) for name in (*beside, word)])
+
+
 def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepResult]) -> None:
     (comparison,) = compare_runs(done[0], [])
     (found,) = comparison.differences

@@ -93,7 +93,9 @@ def test_words_are_experiments_sweeps_and_runs(done: tuple[Project, Plan, str]) 
         find_shown(project, uri, ["fold"])
 
 
-def test_attempts_that_are_named_stand_apart(done: tuple[Project, Plan, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_that_are_named_stand_apart_and_one_that_failed_is_refused(
+    done: tuple[Project, Plan, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     project, plan, uri = done
     key = plan.points[0].run_key
     shown = MlflowRuns(uri, key="--from-mlflow").published()
@@ -111,6 +113,9 @@ def test_attempts_that_are_named_stand_apart(done: tuple[Project, Plan, str], mo
     ]
     (comparison,) = compare_shown(project, uri, [key])
     assert len([row for row in comparison.block.rows if row.run]) == 1
+    for word in (f"{key}-3", "c" * 32):
+        with pytest.raises(StoreError, match=r"failed \(diverged\): train/loss is nan"):
+            compare_shown(project, uri, [word])
 
 
 def test_the_store_is_the_one_that_is_named_or_that_of_the_workspace(
