@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -20,6 +20,10 @@ from seqexp.spec.own_code import BASELINES
 from seqexp.spec.sources import SOURCES
 from seqexp.workflows.project import Project
 
+if TYPE_CHECKING:
+    from seqexp.store.run_dir import StoredRun
+
+_OF_AN_ID = 12  # characters of an MLflow run id, which is long
 _WITH_CODE = ("layers", "functions", "losses", "metrics", "sources", "scalers", "baselines")
 
 
@@ -132,9 +136,11 @@ def _print_runs(console: Console, project: Project, last: int) -> None:
 
     runs = list(list_runs(project.runs))
     shown = runs[-last:]
+    told = [_rerun_of(run) for run in shown]
     rows = [
         (
             run.path.name,
+            *([of] if any(told) else []),
             run.record.name,
             f"{run.record.title} {differs}".rstrip(),
             run.record.status,
@@ -142,14 +148,23 @@ def _print_runs(console: Console, project: Project, last: int) -> None:
             number(run.record.metrics.get("test/mae")),
             datetime.fromtimestamp(run.record.started).strftime("%Y-%m-%d %H:%M"),
         )
-        for run, differs in zip(shown, what_differs(shown), strict=True)
+        for run, of, differs in zip(shown, told, what_differs(shown), strict=True)
     ]
     if not rows:
         console.print(f"No runs yet in {project.runs}. Make one: seqexp run")
         return
-    console.print(make_table(("run", "name", "experiment", "status", "val mae", "test mae", "started"), rows, whole=1))
+    columns = ("run", *(["rerun of"] if any(told) else []), "name", "experiment", "status", "val mae", "test mae")
+    console.print(make_table((*columns, "started"), rows, whole=1))
     if len(runs) > last:
         console.print(f"\nThe last {last} of {len(runs):,} runs; --last {len(runs)} shows them all.")
+
+
+def _rerun_of(run: StoredRun) -> str:
+    """Say in short what a run repeats: an attempt at the same run by its number, another run by its name."""
+    key, _, attempt = run.record.rerun_of.rpartition("-")
+    if key == run.record.run_key:
+        return f"attempt {attempt}"
+    return run.record.rerun_of if key else run.record.rerun_of[:_OF_AN_ID]
 
 
 def _first_comment(path: Path) -> list[str]:

@@ -18,8 +18,10 @@ from seqexp.workflows.reading.labels import what_differs
 Compose = Callable[..., ExperimentSpec]
 
 
-def _run(spec: ExperimentSpec, key: str = "a", home: Path | None = None) -> StoredRun:
-    record = RunRecord(spec.name, key * 12, 1, "FINISHED", ord(key), 1.0, title_of(spec), spec.as_tree())
+def _run(spec: ExperimentSpec, key: str = "a", home: Path | None = None, rerun_of: str = "") -> StoredRun:
+    record = RunRecord(
+        spec.name, key * 12, 1, "FINISHED", ord(key), 1.0, title_of(spec), spec.as_tree(), rerun_of=rerun_of
+    )
     return StoredRun(Path(key), record) if home is None else write_run(home, record, {SPEC: spec_file(spec.as_tree())})
 
 
@@ -52,3 +54,17 @@ def test_the_list_of_runs_shows_it(compose: Compose, tmp_path: Path, capsys: pyt
     print_list(open_project(tmp_path), "runs", None, 50)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("seed 0 ")[1].split()[0] for line in lines[1:]] == ["learning_rate=0.01", "learning_rate=0.02"]
+
+
+def test_the_list_of_runs_tells_reruns(compose: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec, project = compose("data=sine"), open_project(tmp_path)
+    _run(spec, "a", project.runs)
+    print_list(project, "runs", None, 50)
+    assert "rerun of" not in capsys.readouterr().out
+    _run(spec, "a", project.runs, rerun_of="aaaaaaaaaaaa-1")
+    _run(spec, "b", project.runs, rerun_of="aaaaaaaaaaaa-2")
+    _run(spec, "c", project.runs, rerun_of="0123456789abcdef" * 2)  # a run that MLflow alone shows
+    print_list(project, "runs", None, 50)
+    header, *lines = capsys.readouterr().out.splitlines()
+    start, end = header.index("rerun of"), header.index("name")
+    assert [line[start:end].strip() for line in lines] == ["", "attempt 1", "aaaaaaaaaaaa-2", "0123456789ab"]
