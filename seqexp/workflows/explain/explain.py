@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -61,15 +61,22 @@ def _explain(spec: ExperimentSpec, markdown: bool, stored: StoredRun | None = No
     subject = Subject(spec, prepare_dataset(spec), follow_chain(spec))
     if markdown:
         return Explanation(write_page(subject))
-    warning = ""
-    if subject.draws_in_training and spec.training.engine == "compiled":
-        warning = (
+    return Explanation(write_script(subject), _beside(spec), " ".join(_warnings(subject, stored)))
+
+
+def _warnings(subject: Subject, stored: StoredRun | None) -> Iterator[str]:
+    if subject.draws_in_training and subject.spec.training.engine == "compiled":
+        yield (
             "Dropout and noise draw other numbers in a compiled program than in Keras' own fit: the script gives the "
             "figures of a run with training.engine=keras, and those of others but for that."
         )
-    if stored is not None and stored.record.data.get("fingerprint") != subject.dataset.series.fingerprint:
-        warning = f"The data are no longer those of the run {stored.path.name}: the script will give other figures."
-    return Explanation(write_script(subject), _beside(spec), warning)
+    if stored is None:
+        return
+    fingerprint = stored.record.data.get("fingerprint")
+    if fingerprint is None:  # of a run that was stopped or lost its worker no data are recorded
+        yield f"The run {stored.path.name} ended without a record of its data: the script reads what there is now."
+    elif fingerprint != subject.dataset.series.fingerprint:
+        yield f"The data are no longer those of the run {stored.path.name}: the script will give other figures."
 
 
 def _beside(spec: ExperimentSpec) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import seqexp
 from seqexp.errors import SeqexpError
 from seqexp.models.build import build_model
+from seqexp.store.run_dir import SPEC, spec_file, write_run
 from seqexp.workflows.explain.explain import explain, write_explanation
 from seqexp.workflows.project import open_project
 from seqexp.workflows.running.run import run_experiment
@@ -39,6 +41,10 @@ def test_a_recorded_run_is_explained_as_it_was(tmp_path: Path) -> None:
     wanted = explain(project, words)
     for word in (stored.record.run_key, stored.record.run_key[:6], str(stored.path)):
         assert explain(project, [word]) == wanted
+    stopped = write_run(project.runs, replace(stored.record, status="KILLED", data={}), {SPEC: spec_file(stored.spec)})
+    found = explain(project, [stopped.path.name])
+    assert found.text == wanted.text
+    assert f"The run {stopped.path.name} ended without a record of its data" in found.warning
     table.write_text("sales\n" + "\n".join(str(100 + n % 6) for n in range(200)))
     assert "no longer those of the run" in explain(project, [stored.record.run_key]).warning
     with pytest.raises(SeqexpError, match="There is no run"):
