@@ -36,7 +36,11 @@ def predict(
     ],
     input_: Annotated[
         Path | None,
-        typer.Option("--input", help="CSV or Parquet with the run's columns; default: the run's own data."),
+        typer.Option(
+            "--input",
+            help="CSV or Parquet with the columns of the run's data; default: these data themselves.",
+            show_default=False,
+        ),
     ] = None,
     origin: Annotated[
         Optional[str],  # noqa: UP045
@@ -50,14 +54,16 @@ def predict(
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--output", help="The .csv or .parquet to write; default: CSV on stdout."),
+        typer.Option(
+            "-o", "--output", help="The .csv or .parquet to write; default: CSV on stdout.", show_default=False
+        ),
     ] = None,
     workspace: Workspace = None,
     plugin: Plugins = None,
 ) -> None:
     """Forecast the steps after the last row of a table, or after others, in source units.
 
-    [bold]Examples:[/]  seqexp predict 1087496929e3 --input new.csv --output forecast.csv  |
+    [bold]Examples:[/]  seqexp predict 1087496929e3 --input new.csv -o forecast.csv  |
     seqexp predict 1087496929e3 --origin 2010-05-01  |  seqexp predict models:/sales@champion --origin every
     """
     from seqexp.cli.screen import progress
@@ -129,7 +135,7 @@ def export(
     ],
     target: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="Where to; default: the run's name in this folder.", show_default=False),
+        typer.Option("-o", "--output", help="Where to; default: the run's name in this folder.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export wrote.")] = False,
     workspace: Workspace = None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -27,3 +29,9 @@ def test_the_name_says_the_form(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused_before_anything_is_computed(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(SeqexpError, match=f"--output: .*{says}"):
         check_target(tmp_path / name)
+
+
+@pytest.mark.parametrize("option", ["-o", "--output"])
+def test_predict_takes_the_target_in_short(option: str, command: Callable[..., Any]) -> None:
+    said = command("predict", "a" * 12, option, "none/forecast.csv")
+    assert (said.code, said.err.splitlines()[0]) == (2, "--output: there is no folder none.")
