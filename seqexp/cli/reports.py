@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.text import Text
 
 from seqexp.cli.fold_table import print_folds
-from seqexp.cli.screen import amount, make_table, number, progress, results, share
+from seqexp.cli.screen import amount, make_table, mean_count, number, progress, results, share
 from seqexp.cli.table_formats import TextTable
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import SELECTED
@@ -239,7 +239,7 @@ def _cells(row: Row, select: str) -> tuple[str, ...]:
             values[place] += f" ±{row.spread[name]:.2g}"
     values.insert(3, f"{number(row.interval[0])} to {number(row.interval[1])}" if row.interval else "")
     if budget := row.budget:
-        epochs = f"{budget.best_epoch:.4g}/{budget.epochs:.4g}"
+        epochs = f"{mean_count(budget.best_epoch)}/{mean_count(budget.epochs)}"
         values += [epochs, amount(budget.windows), f"{budget.weights:,}", f"{budget.seconds:.1f} s"]
     else:
         values = ["" if value == "-" else value for value in values] + [""] * 4

@@ -83,6 +83,15 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def mean_count(value: float) -> str:
+    """Return a mean of counts, with one decimal where it is between two.
+
+    >>> mean_count(27.125), mean_count(60.0), mean_count(1500.25)
+    ('27.1', '60', '1500.2')
+    """
+    return f"{value:.1f}".removesuffix(".0")
+
+
 def amount(value: float) -> str:
     """Return a count in short.
 

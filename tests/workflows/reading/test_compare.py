@@ -15,7 +15,7 @@ import pytest
 
 from seqexp.cli.comparisons import _cells, chosen_format, print_comparisons
 from seqexp.cli.reports import print_block
-from seqexp.cli.screen import number
+from seqexp.cli.screen import mean_count, number
 from seqexp.cli.table_formats import Format
 from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import FORECASTS, StoredRun, write_run
@@ -170,7 +170,7 @@ def test_what_a_row_cost_is_the_mean_over_its_seeds(
     print_comparisons([comparison])
     shown = capsys.readouterr().out
     line = next(line for line in shown.splitlines() if "learning_rate=0.01" in line)
-    assert f"{row.budget.best_epoch:.4g}/6    1.1 k" in line
+    assert f"{mean_count(row.budget.best_epoch)}/6    1.1 k" in line
     assert f"{row.budget.seconds:.1f} s" in line
     print_block(comparison.block)
     assert "windows " not in capsys.readouterr().out.splitlines()[1]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seqexp.cli.comparisons import print_comparisons
-from seqexp.cli.reports import print_block
+from seqexp.cli.reports import block_table, print_block
 from seqexp.cli.table_formats import Format
 from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import StoredRun
@@ -67,6 +67,15 @@ def test_no_figure_is_cut_off_beside_a_long_label(
         shown = capsys.readouterr().out
         assert all(figure in shown for figure in ("283.0", "276.5", "0.928 of 0.95"))
         assert max(map(len, shown.splitlines()[1:])) <= int(columns)
+
+
+def test_the_mean_epoch_of_seeds_is_told_to_a_tenth() -> None:
+    runs = [_run(key) for key in "abcdefgh"]
+    for seed, run in enumerate(runs):
+        run.spec["seed"] = seed
+        run.record.fit.update(best_epoch=27 + (seed == 0), epochs=60)
+    table = block_table(*build_leaderboard(runs))
+    assert [row[table.columns.index("epoch")] for row in table.rows] == ["27.1/60"]  # 27.125
 
 
 @pytest.mark.parametrize(
