@@ -13,7 +13,7 @@ from seqexp.cli.reports import block_table, print_block
 from seqexp.cli.screen import make_table, print_json, progress, results
 from seqexp.cli.table_formats import Format, TextTable, as_csv, as_latex, as_markdown
 from seqexp.errors import ConfigError
-from seqexp.workflows.reading.compare import Comparison, as_values, changed_keys
+from seqexp.workflows.reading.compare import Comparison, as_values, what_changed
 from seqexp.workflows.reading.leaderboard import Row
 from seqexp.workflows.reading.row_differences import Difference
 
@@ -77,10 +77,8 @@ def _tables(comparison: Comparison) -> Iterator[TextTable]:
 def _further_tables(comparison: Comparison) -> Iterator[TextTable]:
     """Yield what was changed, where there are two rows, and the differences from the first."""
     rows = [row for row in comparison.block.rows if row.run]
-    if len(rows) == 2:
-        changes = changed_keys([row.run for row in rows if row.run])
-        if changes:  # of two attempts at one run there may be none
-            yield TextTable(("changed", *(row.label for row in rows)), [(key, *values) for key, values in changes])
+    if len(rows) == 2 and (changes := what_changed(rows)):  # between two attempts at one run there may be none
+        yield TextTable(("changed", *(row.label for row in rows)), [(key, *values) for key, values in changes])
     if comparison.differences:
         columns = (f"test {comparison.measure} beside the first", "", "95% over seeds", "seeds", "origins", "p", "")
         yield TextTable(columns, [_cells(found) for found in comparison.differences], notes=(_OF_P,))

@@ -16,7 +16,7 @@ from seqexp.compose.composer import MISSING
 from seqexp.compose.groups import GROUPS
 from seqexp.compose.study import find_study
 from seqexp.errors import ConfigError, SeqexpError, StoreError
-from seqexp.spec.settings import DEFAULT_SELECT
+from seqexp.spec.settings import DEFAULT_SELECT, FOLD
 from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import list_sweeps, read_plan
@@ -118,7 +118,9 @@ def differing_keys(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
     return [
         (key, values)
         for key, values in rows
-        if (len(set(values)) > 1 or _takes_several(key, sides)) and not (by_name and key.startswith(_BY_TOPOLOGY))
+        if (len(set(values)) > 1 or _takes_several(key, sides))
+        and not (by_name and key.startswith(_BY_TOPOLOGY))
+        and (key != FOLD or any(value.isdigit() for value in values))  # all folds are told by the other keys
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.errors import ConfigError, StoreError
 from seqexp.evaluation.significance import holm
+from seqexp.spec.settings import FOLD
 from seqexp.store.find_runs import find_run, find_standing, list_runs
 from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
@@ -29,6 +30,7 @@ from seqexp.workflows.reading.row_differences import (
     stored_losses,
 )
 from seqexp.workflows.reading.shared_origins import steps_between
+from seqexp.workflows.reading.where import as_written
 
 _NOT_READ = "without differences from the first row, which are measured on forecasts: these are not read from MLflow"
 _UNTOLD = ("tracking", "execution", "name", "data.path", "data.snapshot")
@@ -190,11 +192,20 @@ def _row_values(row: Row) -> dict[str, Any]:
     return {**values, "metrics": row.metrics, "sd": row.spread, "test/mae 95%": row.interval}
 
 
+def what_changed(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """Return what :func:`changed_keys` finds between the runs of rows.
+
+    Not the fold, nor the seed where a row has several: a row stands for all of them, and its run is one that was best.
+    """
+    pooled = (FOLD, "seed") if any(row.seeds > 1 for row in rows) else (FOLD,)
+    return [(key, values) for key, values in changed_keys([row.run for row in rows if row.run]) if key not in pooled]
+
+
 def changed_keys(runs: Sequence[StoredRun]) -> list[tuple[str, list[str]]]:
     """Return every key in which specs differ, with the value of each; what the data and versions were, too."""
     flat = []
     for run in runs:
-        known = told_keys(run.spec)
+        known = {key: as_written(value) for key, value in told_keys(run.spec).items()}
         known["(data)"] = run.record.data.get("fingerprint", "")[:12]
         environment = run.record.environment
         known |= {f"({name})": version for name, version in environment.get("versions", {}).items()}

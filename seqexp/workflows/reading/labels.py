@@ -71,7 +71,9 @@ def what_differs(runs: Sequence[StoredRun]) -> list[str]:
         varied = [key for key in varied if not key.startswith(named) or f"{key.split('.')[0]}.name" == key]
         layers = [_layers(run) for run in members]
         for place, values, kinds in zip(places, flat, layers, strict=True):
-            told = [f"{_word_of(key)}={_told(values[key])}" for key in varied if key in values]
+            unused = () if backtest_of(runs[place]) else "evaluation.backtest."
+            keys_told = [key for key in varied if key in values and not key.startswith(unused)]
+            told = [f"{_word_of(key)}={_told(values[key])}" for key in keys_told]
             told += [kinds] if len(set(layers)) > 1 else []
             words[place] = " ".join(told[:_MOST_WORDS]) + (" ..." if len(told) > _MOST_WORDS else "")
     return words

@@ -104,6 +104,20 @@ def test_lists_are_one_value_and_data_need_not_be_there(project: Project) -> Non
     assert sides[0].note == "data.path is not given, so what was run of it is not known"
 
 
+def test_which_folds_are_run_is_told_where_it_is_one(project: Project) -> None:
+    backtest = "topology=mine evaluation.mode=backtest evaluation.backtest.folds=3"
+    one, other = (f"{backtest} evaluation.backtest.fold={fold}" for fold in (0, 1))
+
+    def told(*words: str) -> list[str]:
+        changed = dict(differing_keys(put_side_by_side(project, words)))
+        return changed.get("evaluation.backtest.fold", [])
+
+    assert told("topology=mine", backtest) == []
+    assert told(backtest, f"{backtest} evaluation.backtest.refit=never") == []
+    assert told(one, other) == ["0", "1"]
+    assert told("topology=mine", other) == ["null", "1"]
+
+
 def test_a_search_shows_what_it_chooses_from(project: Project) -> None:
     word = "topology=mine topology.units=7 optimizer.learning_rate=log:1e-4..1e-1 execution.search=optuna"
     (side,) = put_side_by_side(project, [f"{word} execution.trials=3"])

@@ -33,6 +33,12 @@ def test_only_runs_of_one_title_are_told_apart(compose: Compose) -> None:
     assert what_differs([]) == []
 
 
+def test_how_folds_are_cut_is_told_of_backtests_alone(compose: Compose) -> None:
+    backtest = ["evaluation=backtest", "evaluation.backtest.folds=3", "evaluation.backtest.refit=never"]
+    runs = [_run(compose("data=sine", *more)) for more in ([], backtest)]
+    assert what_differs(runs) == ["mode=holdout", "mode=backtest folds=3 refit=never"]
+
+
 def test_of_another_data_set_the_name_says_enough(compose: Compose) -> None:
     runs = [_run(compose(word)) for word in ("data=sine", "data=co2")]
     assert what_differs(runs) == ["data=sine", "data=co2"]

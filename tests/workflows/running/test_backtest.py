@@ -21,7 +21,7 @@ from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.checking.leakage import check_leakage
 from seqexp.workflows.project import Project, open_project
-from seqexp.workflows.reading.compare import as_values, compare_found, compare_runs
+from seqexp.workflows.reading.compare import as_values, compare_found, compare_runs, what_changed
 from seqexp.workflows.reading.leaderboard import build_leaderboard
 from seqexp.workflows.reading.pooling import fold_of, pool
 from seqexp.workflows.sweeping.plan import plan_sweep
@@ -228,6 +228,8 @@ def test_trained_once_and_for_every_fold_stand_in_one_block(
     assert "not ranked" in comparison.notes[0]
     found = next(found for found in comparison.differences if found.label == never.label)
     first = next(row for row in rows.values() if row.rank == 1)
+    changed = [change for change in what_changed([every, never]) if change[0] != "(git)"]  # they ran in two folders
+    assert changed == [("evaluation.backtest.refit", ["every_fold", "never"])]
     assert (found.seeds, found.origins) == (2, 33)
     assert found.mean == pytest.approx(never.metrics["test/mae"] - first.metrics["test/mae"])
 
