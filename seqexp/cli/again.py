@@ -47,7 +47,11 @@ def rerun(
     ] = None,
     overrides: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="What is to be another.", metavar="[KEY=VALUE]...", show_default=False),
+        typer.Argument(
+            help="Values that are to be others than the run's: training.epochs=50 seed=1",
+            metavar="KEY=VALUE",
+            show_default=False,
+        ),
     ] = None,
     sweep: Annotated[
         Optional[str],  # noqa: UP045
@@ -68,15 +72,21 @@ def rerun(
     ] = Data.auto,
     tolerance: Annotated[
         float,
-        typer.Option("--tolerance", help="By how much figures may differ, relative to their size.", min=0.0, max=1.0),
+        typer.Option(
+            "--tolerance",
+            help="By how much figures may differ, relative to their size, and count as reproduced.",
+            min=0.0,
+            max=1.0,
+        ),
     ] = TOLERANCE,
     from_mlflow: FromMlflow = None,
     env: Annotated[
         Env,
         typer.Option(
             "--env",
-            help="recorded: in a virtual environment with the Python and the package versions of the record, which is "
-            "built in the user's cache the first time (minutes; uv or pip fetch the packages).",
+            help="present: in the environment of this command. recorded: in a virtual environment with the Python and "
+            "the package versions of the record, which is built in the user's cache the first time (minutes; uv or pip "
+            "fetch the packages).",
         ),
     ] = Env.present,
     json: Json = False,
@@ -86,11 +96,12 @@ def rerun(
 ) -> None:
     """Run again what was recorded, and say whether it came out the same, and if not, what has changed.
 
-    The exit code is 0 where it is reproduced, bitwise or within the tolerance, and 1 where it drifted. Overrides make
-    it another run: what they change is named beside the figures.
+    The exit code is 0 where it is reproduced, bitwise or within the tolerance, and 1 where it drifted.
 
-    [bold]Examples:[/]  seqexp rerun 108749  |  seqexp rerun 108749 training.epochs=50  |  seqexp rerun --sweep lookback
-    |  seqexp rerun 108749 --from-mlflow http://host:5000
+    Overrides make it another run: what they change is named beside the figures.
+
+    [bold]Examples:[/]  seqexp rerun 108749  |  seqexp rerun 108749 training.epochs=50  |
+    seqexp rerun --sweep eight_topologies  |  seqexp rerun 108749 --from-mlflow http://host:5000
     """
     from seqexp.workflows.project import open_project
     from seqexp.workflows.rerunning.options import RerunOptions

@@ -34,10 +34,14 @@ class Kind(StrEnum):
 def list_(
     kind: Annotated[
         Kind | None,
-        typer.Argument(help="What to list; topologies, data, optimizers, functions and studies if left out."),
+        typer.Argument(
+            help="What to list; topologies, data, optimizers, functions and studies if left out.", metavar="KIND"
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Argument(help="One layer, loss, optimizer ..., with all its arguments.")] = None,
-    last: Annotated[int, typer.Option("--last", min=1, help="So many runs, of those that began last.")] = 50,
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, to see all its arguments: layers LSTM.", metavar="NAME")
+    ] = None,
+    last: Annotated[int, typer.Option("--last", min=1, help="Of runs: how many, those that began last.")] = 50,
     workspace: Workspace = None,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
@@ -143,7 +147,7 @@ def explain(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             help=f"Choices and values, as for a run. Or one recorded run. {A_RUN}",
-            metavar="[KEY=VALUE]... | RUN",
+            metavar="KEY=VALUE | RUN",
             show_default=False,
         ),
     ] = None,

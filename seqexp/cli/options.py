@@ -12,7 +12,7 @@ Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  (typer reads this form on every Python)
     typer.Argument(
         help="Choices and values: topology=encoder_decoder data=co2 timesteps=52 training.epochs=50",
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         show_default=False,
     ),
 ]
@@ -46,8 +46,8 @@ Plugins = Annotated[
 ]
 #: What RUN means, the same for every verb; an attempt (1087496929e3-2) is named in full.
 A_RUN = (
-    "A run directory, a run key or the beginning of one. Of several attempts a key means the last finished one that is "
-    "no rerun of another; KEY-2 is the second."
+    "A run directory, a run key or the beginning of one (seqexp list runs shows them). Of several attempts a key means "
+    "the last finished one that is no rerun of another; KEY-2 is the second."
 )
 FromMlflow = Annotated[
     Optional[str],  # noqa: UP045

@@ -76,7 +76,7 @@ def sweep(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             help="A study (file or shipped name) and overrides; several values make an axis.",
-            metavar="[STUDY] [KEY=VALUES]...",
+            metavar="STUDY | KEY=VALUES",
         ),
     ] = None,
     force: Force = False,

@@ -22,10 +22,12 @@ def compare(
     words: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Runs, sweeps or experiments; of none, all there is. Or what may not be run yet: a study (its file or "
+            help="Runs and sweeps by their keys, or the beginning of these (seqexp list runs shows those of runs); "
+            "experiments by their names; all there is, if left out. Or what may not be run yet: a study (its file or "
             "name), the file of a topology or another group, overrides in one word. Of several attempts at a run the "
-            "last finished one counts that is no rerun of another; KEY-2 is the second.",
-            metavar="[WORD]...",
+            "last finished one counts that is no rerun of another; KEY-2 is the second, and stands beside KEY-1 where "
+            "both are named.",
+            metavar="WORD",
         ),
     ] = None,
     on: Annotated[
@@ -61,10 +63,10 @@ def compare(
 
     Of experiments that were not run yet: in which keys they differ, what they sweep, and what came of them so far.
 
-    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare lookback --on common --format latex  |
-    seqexp compare --where 'data=co2 and timesteps>=26'  |  seqexp compare lookback experiments/next.yaml  |
+    [bold]Examples:[/]  seqexp compare 108749 6c0f12  |  seqexp compare eight_topologies --on common --format latex  |
+    seqexp compare --where 'data=co2 and timesteps>=26'  |  seqexp compare eight_topologies experiments/next.yaml  |
     seqexp compare 108749 'topology=encoder_decoder timesteps=28'  |
-    seqexp compare lookback --from-mlflow http://host:5000
+    seqexp compare eight_topologies --from-mlflow http://host:5000
     """
     from seqexp.cli.comparisons import chosen_format, print_comparisons
     from seqexp.cli.sides import print_sides

@@ -115,6 +115,13 @@ def test_so_does_its_process(words: list[str], says: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("verb", ["run", "sweep", "show", "check", "explain", "rerun", "compare", "list"])
+def test_the_usage_puts_what_may_be_left_out_in_brackets_once(verb: str, command: Command) -> None:
+    usage = next(line for line in command(verb, "--help").out.splitlines() if "Usage:" in line)
+    assert re.search(r"\[OPTIONS\] \[[A-Z]", usage)
+    assert "[[" not in usage
+
+
 def test_run_sweep_and_json(workspace: Path, command: Command) -> None:
     first = _run("run", *SMALL, "--json")
     assert first.returncode == 0, first.stderr
