@@ -21,7 +21,7 @@ from seqexp.store.find_runs import list_runs
 from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
-from seqexp.workflows.reading.attempts import latest_runs
+from seqexp.workflows.reading.attempts import is_attempt, latest_runs, set_apart
 from seqexp.workflows.reading.compare import Comparison, compare_found, runs_meant, told_keys
 from seqexp.workflows.reading.labels import with_lists
 from seqexp.workflows.reading.leaderboard import Row, build_leaderboard
@@ -147,10 +147,11 @@ def compare_done(sides: Sequence[Side], *, where: str | None = None, on_common: 
         ConfigError: Conditions or a common ground are asked for, and nothing was run.
     """
     runs = list({run.path: run for side in sides for run in side.runs}.values())
+    named = {run.path: side.word for side in sides for run in side.runs if is_attempt(side.word, run)}
     if not runs and (on_common or where is not None):
         key = "--on common" if on_common else "--where"
         raise ConfigError("chooses among runs, and nothing of this was run yet.", key=key, mend="Leave it out.")
-    return compare_found(runs, where=where, on_common=on_common)
+    return compare_found(set_apart(runs, named), where=where, on_common=on_common)
 
 
 def as_values(sides: Sequence[Side]) -> dict[str, Any]:

@@ -40,6 +40,11 @@ def set_apart(runs: Sequence[StoredRun], named: Mapping[Path, str]) -> list[Stor
     ]
 
 
+def is_attempt(word: str, run: StoredRun) -> bool:
+    """Say whether a word names this attempt, and not whichever stands for the run."""
+    return run.path.name == Path(word).name
+
+
 def check_has_figures(run: StoredRun) -> None:
     """Refuse a run that was named and has nothing to be compared.
 
@@ -50,7 +55,8 @@ def check_has_figures(run: StoredRun) -> None:
         return
     name, record = run.path.name, run.record
     if record.status == "FINISHED":
-        mend = "Name the run that it was made of."
+        parent = record.fit.get("refit_of")
+        mend = f"Name the run that it was made of: {parent}." if parent else "Leave rows for test in data.split."
         raise StoreError(f"The run {name} was trained on every row: none was left to score it on.", mend=mend)
     ended = {"FAILED": "failed", "KILLED": "was stopped"}[record.status]
     why = f" ({record.error['reason']}): {record.error['message']}" if record.error else "."

@@ -16,7 +16,7 @@ from seqexp.store.find_runs import find_run, find_standing, list_runs
 from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
-from seqexp.workflows.reading.attempts import check_has_figures, set_apart
+from seqexp.workflows.reading.attempts import check_has_figures, is_attempt, set_apart
 from seqexp.workflows.reading.choose import choose_runs
 from seqexp.workflows.reading.common_ground import find_common_ground
 from seqexp.workflows.reading.from_mlflow import find_shown
@@ -244,7 +244,7 @@ def _runs_named(project: Project, words: Sequence[str]) -> list[StoredRun]:
             run = _one_run(project, word)
             check_has_figures(run)
             several = [run]
-            if run.path.name == Path(word).name:  # it is this attempt that is meant, not the run
+            if is_attempt(word, run):
                 named[run.path] = word
         found |= {run.path: run for run in several}
     return set_apart(list(found.values()), named)

@@ -19,6 +19,7 @@ from seqexp.cli.screen import mean_count, number
 from seqexp.cli.table_formats import Format
 from seqexp.errors import ConfigError, StoreError
 from seqexp.store.run_dir import FORECASTS, StoredRun, write_run
+from seqexp.workflows.checking.side_by_side import compare_done, put_side_by_side
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.compare import as_values, changed_keys, compare_runs
 from seqexp.workflows.reading.row_differences import Difference
@@ -81,7 +82,7 @@ def attempts(done: tuple[Project, Plan, SweepResult], tmp_path_factory: pytest.T
     first = _runs(done)[0].record
     drifted = replace(first, metrics={**first.metrics, "val/mae": 99.0}, rerun_of=first.folder_name)
     failed = replace(first, status="FAILED", metrics={}, error={"reason": "diverged", "message": "train/loss is nan"})
-    on_all_rows = replace(first, run_key="f" * 12, metrics={})
+    on_all_rows = replace(first, run_key="f" * 12, metrics={}, fit={"refit_of": first.folder_name})
     for record in (drifted, failed, first, on_all_rows):
         write_run(folder / "runs", record, {FORECASTS: (_runs(done)[0].path / FORECASTS).read_bytes()})
     return open_project(folder), first.run_key
@@ -98,6 +99,8 @@ def test_attempts_at_one_run_that_are_named_stand_beside_each_other(
     assert {row.label for row in rows} == {f"encoder_decoder 14->7 {word}" for word in named}
     assert [(row.rank, row.seeds) for row in rows] == [(1, 1), (2, 1)]
     assert [found.verdict.partition(",")[0] for found in found[0].differences] == ["equal"]  # the forecasts are
+    beside = compare_done(put_side_by_side(project, [*named, "data=sine"]), on_common=on_common)
+    assert as_values(beside) == as_values(found)
     print_comparisons(found)
     assert "changed" not in capsys.readouterr().out
 
@@ -128,7 +131,7 @@ def test_only_attempts_at_one_run_stand_apart(
     ("word", "says"),
     [
         ("{key}-3", r"{key}-3 failed \(diverged\): train/loss is nan(.|\n)*Name a finished run"),
-        ("ffffffffffff", "ffffffffffff-1 was trained on every row"),
+        ("ffffffffffff", r"ffffffffffff-1 was trained on every row(.|\n)*made of: {key}-1\."),
     ],
 )
 def test_a_run_that_is_named_and_has_no_figures_is_refused(
