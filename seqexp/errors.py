@@ -67,6 +67,10 @@ class StoreAway(StoreError):
     """A tracking store does not answer: the request is right, and may be given again. The command exits with 1."""
 
 
+class NoSuchStore(StoreError):
+    """MLflow has no store at an address: it never will, whoever waits."""
+
+
 class ExecutionError(SeqexpError):
     """Runs cannot be executed where they were to be."""
 

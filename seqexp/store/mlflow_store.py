@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from seqexp.errors import StoreError
+from seqexp.errors import NoSuchStore
 from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_batches import batches
@@ -45,7 +45,7 @@ class MlflowStore:
             StoreError: It cannot be opened or reached, or MLflow has no such store.
         """
         if problem := problem_of_uri(uri, "tracking.uri"):  # of an old record, and the environment's
-            raise StoreError([problem])
+            raise NoSuchStore([problem])
         with mlflow_settings():
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient

@@ -11,10 +11,8 @@ from seqexp.workflows.publishing.publish_queue import PublishQueue
 
 PATIENCE = 3.0  # seconds that MLflow is waited for when work is interrupted
 FIRST_ANSWER = 10.0  # seconds that a server is waited for which has not answered, however long it was asked before
-_QUIET, _QUIET_IF_WELL = (
-    1.5,
-    5.0,
-)  # seconds until a wait is told, for a server that has not answered and for one that has
+_QUIET = 1.5  # seconds until a wait is told, for a server that has not answered,
+_QUIET_IF_WELL = 5.0  # and for one that has
 _STEP = 0.1  # seconds between looks at whether a server answers now
 Tell = Callable[[str], None]
 

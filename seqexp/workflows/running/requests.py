@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from seqexp.compose.composer import Composed
-from seqexp.errors import ConfigError
+from seqexp.errors import ConfigError, NoSuchStore
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.settings import FOLD
 from seqexp.store.run_dir import StoredRun
@@ -162,6 +162,8 @@ class _Show:
 
 def not_sent(failure: Exception, runs: int = 1) -> str:
     """Return what a person is told where a store did not take so many runs; of 0, how the sweep of them ended."""
+    if isinstance(failure, NoSuchStore):  # of a record that is run again: no sync will find one either
+        return f"{failure}\n  The run is recorded all the same."
     told = "The run directory is complete; seqexp sync sends it later."
     if runs != 1:
         told = "The run directories are complete; seqexp sync sends them later."

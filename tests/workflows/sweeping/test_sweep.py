@@ -17,15 +17,17 @@ from mlflow.tracking import MlflowClient
 import seqexp
 from seqexp.cli.bar import BarReporter
 from seqexp.cli.outlook import print_outlook
-from seqexp.errors import ConfigError, StoreError
+from seqexp.errors import ConfigError, NoSuchStore, StoreError
 from seqexp.execution.contract import Event, Handle, Lost, Started, Task
 from seqexp.execution.inline import InlineExecutor
 from seqexp.store.find_runs import list_runs
+from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.run_dir import StoredRun
 from seqexp.store.sweep_dir import own_sweep
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.reading.leaderboard import _bootstrap, build_leaderboard
 from seqexp.workflows.running.reporter import Reporter
+from seqexp.workflows.running.requests import not_sent
 from seqexp.workflows.sweeping.dry_run import look_ahead
 from seqexp.workflows.sweeping.earlier import SweepOptions
 from seqexp.workflows.sweeping.executors import work
@@ -128,6 +130,13 @@ class TestAgain:
         table.write_text("a\n" + "\n".join(str(n % 5) for n in range(200)))
         result = run_sweep(project, plan)
         assert {outcome.stored.record.error["reason"] for outcome in result.outcomes} == {"data_changed"}
+
+
+def test_nobody_is_promised_what_no_store_will_take(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchStore) as caught:
+        MlflowStore("htp://host", tmp_path)
+    assert "sync" not in not_sent(caught.value, 3)
+    assert not_sent(StoreError("It is away.")).endswith("seqexp sync sends it later.")
 
 
 class TestWorkers:
