@@ -81,6 +81,7 @@ def compute_run(
         SeqexpError: The request is wrong; there is nothing to record.
     """
     dataset = dataset or prepare_dataset(spec)
+    requirements_file()  # it parses, which two threads at once may not; once MLflow is shown the run, it is in another
     progress = Progress(timeout)
     checkpoint = place.open(spec.training, dataset.series.fingerprint) if place is not None else None
 

@@ -15,10 +15,11 @@ from mlflow.tracking import MlflowClient
 import seqexp
 from seqexp.errors import RunFailed, SeqexpError
 from seqexp.store.find_runs import list_runs
+from seqexp.store.requirements import requirements_file
 from seqexp.store.run_dir import damaged_files, published_as
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publishing.publish import Publisher
-from seqexp.workflows.running import train_and_score
+from seqexp.workflows.running import compute, train_and_score
 from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.requests import RunOutcome, request_run
 from seqexp.workflows.running.run import quick_run
@@ -252,6 +253,22 @@ def test_a_variable_that_names_no_store_is_refused_before_anything_is_trained(
             ask()
     assert not project.runs.exists()
     assert len(plan_sweep(project, [*SMALL, "seed=1,2", "tracking=none"]).points) == 2
+
+
+def test_all_parsing_is_over_when_mlflow_may_be_imported_beside_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads of Python 3.11 that parse at once can end in a SystemError; MLflow waits for the first epochs."""
+    requirements_file.cache_clear()
+    known_before = []
+
+    def train(*words: object) -> None:
+        known_before.append(requirements_file.cache_info().currsize)
+        raise RunFailed("exception", "enough")
+
+    monkeypatch.setattr(compute, "train", train)
+    _run(project)
+    assert known_before == [1]
 
 
 def test_without_tracking_mlflow_is_left_alone(tmp_path: Path) -> None:
