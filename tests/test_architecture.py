@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "seqexp"
 FLOORS = [
     {"errors"},
-    {"registry", "fingerprint", "assets", "extras", "own_process"},
+    {"registry", "fingerprint", "assets", "extras", "own_process", "padding"},
     {"plugins"},
     {"spec"},
     {"compose", "data", "models", "training", "evaluation", "store", "figures"},

@@ -23,6 +23,7 @@ from seqexp.data.transform import Transform, check_positive, make_transform
 from seqexp.data.windows import WindowShape, gather
 from seqexp.errors import DataError
 from seqexp.fingerprint import KEY_LENGTH
+from seqexp.padding import make_room
 from seqexp.spec.contract import Alignment
 from seqexp.spec.experiment import ExperimentSpec
 
@@ -260,7 +261,7 @@ def _with_targets(series: Series, targets_TK: Array) -> Array:
 
 
 def _scaled(scaler: Scaler, values_TF: Array, names: Sequence[str], key: str) -> Array:
-    scaled_TF = np.empty(values_TF.shape, np.float32)
+    scaled_TF = make_room(values_TF.shape)
     broken_F = np.zeros(values_TF.shape[1], bool)
     for first in range(0, len(values_TF), _BLOCK):  # block by block: in double precision it would be there twice more
         block = slice(first, first + _BLOCK)

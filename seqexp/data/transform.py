@@ -49,7 +49,7 @@ class Transform:
                 but, with alignment ``next``, the values between the targets.
             alignment: Where the targets lie.
         """
-        levels = self._levels(values_TK)
+        levels = self._levels(values_TK) if self.steps else []  # without steps a large series is not copied
         for position in reversed(range(len(self.steps))):
             lag = self.steps[position]
             if lag == LOG:

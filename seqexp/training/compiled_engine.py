@@ -16,15 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seqexp.padding import pad, padded_rows
 from seqexp.spec.settings import OptimizerSpec, TrainingSpec
 from seqexp.training.arrays import Array, TrainingArrays, epoch_order
 from seqexp.training.epoch_program import Recipe
 from seqexp.training.optimizers import LearningRates, make_optimizer
-from seqexp.training.padding import padded_rows
 from seqexp.training.programs import find_program
 from seqexp.training.watch import Watch, Weights
-
-_ALIGNMENT = 64  # bytes
 
 
 class CompiledEngine:
@@ -60,9 +58,9 @@ class CompiledEngine:
             rows=padded_rows(len(arrays.inputs_TF)),
         )
         self._program, is_new = find_program(model, recipe)
-        inputs = _padded(arrays.inputs_TF, recipe.rows)
-        targets = inputs if arrays.targets_TK is arrays.inputs_TF else _padded(arrays.targets_TK, recipe.rows)
-        weights = [] if arrays.weights_T is None else [_padded(arrays.weights_T, recipe.rows)]
+        inputs = _padded(arrays.inputs_TF)
+        targets = inputs if arrays.targets_TK is arrays.inputs_TF else _padded(arrays.targets_TK)
+        weights = [] if arrays.weights_T is None else [_padded(arrays.weights_T)]
         self._series = [inputs, targets, *weights]
         if is_new:
             self._compile()
@@ -185,14 +183,9 @@ def _calls(starts_W: Array, batch: int, steps: int) -> Iterator[tuple[int, Array
         yield first, padded_S, len(chosen), first + size >= len(starts_W)
 
 
-def _padded(values: Array, rows: int) -> tf.Tensor:
-    """Return a float32 tensor of so many rows; it is the only copy, where ``tf.constant`` makes two more."""
-    shape = (rows, *values.shape[1:])
-    room = np.zeros(int(np.prod(shape)) * 4 + _ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % _ALIGNMENT  # TensorFlow takes over what begins here without copying it
-    padded = room[start : start + int(np.prod(shape)) * 4].view(np.float32).reshape(shape)
-    padded[: len(values)] = values
-    return tf.experimental.dlpack.from_dlpack(padded.__dlpack__())
+def _padded(values: Array) -> tf.Tensor:
+    """Return a padded float32 tensor, which takes over the memory of the values where there is room behind them."""
+    return tf.experimental.dlpack.from_dlpack(pad(values).__dlpack__())
 
 
 def _values(holder: keras.Model | keras.optimizers.Optimizer) -> Weights:

@@ -6,9 +6,9 @@ from functools import cache
 from importlib.metadata import version
 
 from seqexp.fingerprint import short_key
+from seqexp.padding import padded_rows
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.spec.used_code import code_digests
-from seqexp.training.padding import padded_rows
 
 
 def run_key_of(spec: ExperimentSpec, data_fingerprint: str) -> str:
