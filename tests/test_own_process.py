@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 
 import pytest
+
+from seqexp.own_process import without_collection
 
 START = """
 import os, sys
@@ -60,3 +63,14 @@ def test_it_ends_with_all_that_was_to_be_done_but_takes_nothing_apart(last: str,
     assert done.stdout.split("\n") == ["of a thread", "registered", ""]
     assert done.returncode == code
     assert ("KeyError" in done.stderr) == (code == 1)
+
+
+def test_garbage_is_left_for_a_while_and_looked_for_again_as_before() -> None:
+    for before in (True, False):
+        (gc.enable if before else gc.disable)()
+        try:
+            with without_collection():
+                assert not gc.isenabled()
+            assert gc.isenabled() is before
+        finally:
+            gc.enable()

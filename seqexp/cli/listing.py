@@ -12,6 +12,7 @@ from rich.console import Console
 
 from seqexp.cli.screen import make_table, number, results
 from seqexp.errors import ConfigError, suggest
+from seqexp.own_process import without_collection
 from seqexp.plugins.table import known
 from seqexp.spec.base import Frozen
 from seqexp.spec.catalogue import NOUNS, OWN_KINDS, arguments_of, known_names, load_catalogue
@@ -130,6 +131,7 @@ def _print_studies(console: Console, project: Project) -> None:
     console.print(make_table(("study", "question"), rows))
 
 
+@without_collection()  # of thousands of records
 def _print_runs(console: Console, project: Project, last: int) -> None:
     from seqexp.store.find_runs import list_runs
     from seqexp.workflows.reading.labels import what_differs

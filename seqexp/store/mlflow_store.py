@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.errors import NoSuchStore
+from seqexp.own_process import without_collection
 from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.local_store import alone, local_path, make_store
 from seqexp.store.mlflow_batches import batches
@@ -46,7 +47,7 @@ class MlflowStore:
         """
         if problem := problem_of_uri(uri, "tracking.uri"):  # of an old record, and the environment's
             raise NoSuchStore([problem])
-        with mlflow_settings():
+        with mlflow_settings(), without_collection():
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient
             from sqlalchemy.exc import SQLAlchemyError

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seqexp.own_process import without_what_is_not_used
+from seqexp.own_process import without_collection, without_what_is_not_used
 from seqexp.training.compile_cache import prepare_cache
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"
@@ -26,17 +26,17 @@ def start_tensorflow(threads: int | None = None) -> None:
     if "ready" in _started:
         return
     is_first = "tensorflow" not in sys.modules
-    with _environment(_settings(threads)), _quiet_stderr(), without_what_is_not_used():
+    with _environment(_settings(threads)), _quiet_stderr(), without_what_is_not_used(), without_collection():
         if is_first:
             _started["threads"] = _threads_asked_for()
         import keras
         import tensorflow as tf
 
         keras.ops.zeros(()).numpy()  # the first operation reads the settings, and prints as well
+        if is_first:
+            # Keras collects garbage before every model: it need not look at all that was imported (0.2 s) each time.
+            gc.freeze()
     tf.get_logger().setLevel("ERROR")  # it warns of retracing when one process trains several models
-    if is_first:
-        # Keras collects garbage before every model: it need not look at all that was imported (0.2 s) each time.
-        gc.freeze()
     _started["ready"] = True
 
 
@@ -55,7 +55,7 @@ def _threads_asked_for() -> int:
 def import_keras() -> None:
     """Import Keras for code that needs its classes; :func:`start_tensorflow` still sets threads and cache."""
     settings = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with _environment(settings), _quiet_stderr(), without_what_is_not_used():
+    with _environment(settings), _quiet_stderr(), without_what_is_not_used(), without_collection():
         import keras  # noqa: F401
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from seqexp.compose.tree import leaves
 from seqexp.errors import ConfigError, StoreError
 from seqexp.evaluation.significance import holm
+from seqexp.own_process import without_collection
 from seqexp.spec.settings import FOLD
 from seqexp.store.find_runs import find_run, find_standing, list_runs
 from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
@@ -56,6 +57,7 @@ class Comparison:
         return "share of wrong tokens" if best is not None and of_tokens(best) else "MAE"
 
 
+@without_collection()  # of thousands of records
 def compare_runs(
     project: Project, words: Sequence[str], *, where: str | None = None, on_common: bool = False
 ) -> list[Comparison]:
