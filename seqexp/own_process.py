@@ -53,6 +53,20 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _is_flushed() -> bool:
+    """Write what was printed and still waits; return whether there is room for it, and say so where there is none."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # nobody reads it any more
+    except OSError as error:
+        print(f"What was printed could not be written: {error.strerror}.", file=sys.stderr)
+        return False
+    with suppress(OSError):
+        sys.stderr.flush()
+    return True
+
+
 def end_quickly() -> Callable[[int], NoReturn]:
     """Let this process end without taking apart what it imported: 0.7 s where that was TensorFlow or MLflow.
 
@@ -64,10 +78,7 @@ def end_quickly() -> Callable[[int], NoReturn]:
     code = 1  # that of an error which nobody caught
 
     def leave() -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):  # nobody reads it any more
-                stream.flush()
-        os._exit(code)
+        os._exit(code if _is_flushed() else code or 1)
 
     def end(given: int) -> NoReturn:
         nonlocal code

@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,15 @@ def test_garbage_is_left_for_a_while_and_looked_for_again_as_before() -> None:
             assert gc.isenabled() is before
         finally:
             gc.enable()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("given", [0, 2])
+def test_what_could_not_be_written_is_not_taken_for_written(given: int) -> None:
+    code = f"from seqexp.own_process import end_quickly; end = end_quickly(); print('forecast', end=''); end({given})"
+    waiting = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=waiting)
+    assert done.returncode == (given or 1)
+    assert done.stderr == "What was printed could not be written: No space left on device.\n"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -107,5 +108,16 @@ def run_command() -> int:
             print_json({**stopped.told, "status": "KILLED"})
         return stopped.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_nowhere()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _print_nowhere()
+        print("What was printed could not be written: No space left on device.", file=sys.stderr)
+        return 1
     return 0
+
+
+def _print_nowhere() -> None:
+    """Let go of what still waits to be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
