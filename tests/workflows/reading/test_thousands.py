@@ -18,14 +18,16 @@ pytestmark = pytest.mark.slow
 
 def test_ten_thousand_points_are_planned_within_a_minute_and_a_gigabyte(tmp_path: Path) -> None:
     code = (
-        "import time, resource\n"
+        "import time\n"
+        "from pathlib import Path\n"
         "from seqexp.workflows.sweeping.plan import plan_sweep\n"
         "from seqexp.workflows.project import open_project\n"
         "began = time.monotonic()\n"
         "words = ['topology=encoder_decoder,vector_output', 'timesteps=1..50', 'optimizer.learning_rate=0.1,0.01']\n"
         "plan = plan_sweep(open_project(), [*words, 'seed=0..49'])\n"
-        "print(len(plan.points), time.monotonic() - began,"
-        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
+        # Not ru_maxrss: of a process that was just started it is the size of the one that started it.
+        "peak = Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0]\n"
+        "print(len(plan.points), time.monotonic() - began, int(peak) * 1024)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     points, seconds, size = done.stdout.split()
