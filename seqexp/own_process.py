@@ -53,7 +53,7 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _is_flushed() -> bool:
+def all_is_printed() -> bool:
     """Write what was printed and still waits; return whether there is room for it, and say so where there is none."""
     try:
         sys.stdout.flush()
@@ -78,7 +78,7 @@ def end_quickly() -> Callable[[int], NoReturn]:
     code = 1  # that of an error which nobody caught
 
     def leave() -> None:
-        os._exit(code if _is_flushed() else code or 1)
+        os._exit(code if all_is_printed() else code or 1)
 
     def end(given: int) -> NoReturn:
         nonlocal code

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from seqexp.cli.train import demo, run, sweep
 from seqexp.cli.use import compare, doctor, sync, ui
 from seqexp.cli.words import FromMlflowCommand
 from seqexp.errors import Problem, RunFailed, SeqexpError, StoreAway
-from seqexp.own_process import end_quickly, set_up_own_process
+from seqexp.own_process import all_is_printed, end_quickly, set_up_own_process
 
 app = typer.Typer(
     help="Declarative experiments for sequence models: YAML in; trained, recorded and honestly compared models out.",
@@ -109,11 +108,10 @@ def run_command() -> int:
         return stopped.exit_code
     except BrokenPipeError:
         _print_nowhere()
-    except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+    except OSError:
+        if all_is_printed():  # it was another file
             raise
         _print_nowhere()
-        print("What was printed could not be written: No space left on device.", file=sys.stderr)
         return 1
     return 0
 
