@@ -1,9 +1,12 @@
 """The LSTM's loop with its gradient written out.
 
 Differentiated by TensorFlow, the loop keeps a copy of the weights for every step, and at every step copies the gradient
-of all outputs. Here the gradients of the weights are taken in one product for all steps, and nothing else is copied.
+of all outputs. Here the gradients of all weights, the bias among them, are taken in one product for all steps, and
+nothing else is copied. (The sum of a bias' gradient, or the product with a single feature, would be a loop of XLA down
+column after column: a quarter of an epoch.)
 
-Axis letters: B batch, T steps, F features, U units, G the gates (4U: input, forget, candidate, output).
+Axis letters: B batch, T steps, F features, U units, G the gates (4U: input, forget, candidate, output), S steps times
+batch, J what enters a step (F, U and a one for the bias).
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ def _lstm(every: bool) -> Any:
     def loop(inputs_TBF: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
         steps, batch, features = inputs_TBF.shape
         units = recurrent_UG.shape[0]
-        flat_SF = tf.reshape(inputs_TBF, (steps * batch, features))  # S: steps times batch
+        flat_SF = tf.reshape(inputs_TBF, (steps * batch, features))
         project = _projection(inputs_TBF, flat_SF, kernel_FG, recurrent_UG)
 
         def forward(step: Any, hidden_BU: Any, carry_BU: Any, *kept: Any) -> Any:
@@ -79,6 +82,8 @@ def _lstm(every: bool) -> Any:
         before_TBU = tf.concat([carry_BU[None], carries_TBU[:-1]], 0)
 
         def gradient(d_outputs: Any, d_end_BU: Any) -> Any:
+            recurrent_GU = tf.transpose(recurrent_UG)  # once: in the loop it would be turned at every step
+
             def backward(step: Any, d_hidden: Any, d_carry: Any, kept: Any) -> Any:
                 if every:
                     d_hidden += tf.gather(d_outputs, step)
@@ -94,7 +99,7 @@ def _lstm(every: bool) -> Any:
                     ],
                     axis=1,
                 )
-                d_before = tf.matmul(d_gates_BG, recurrent_UG, transpose_b=True)
+                d_before = tf.matmul(d_gates_BG, recurrent_GU)
                 return step - 1, d_before, d_carry * forget, kept.write(step, d_gates_BG)
 
             start = tf.zeros_like(first_BU) if every else d_outputs
@@ -103,12 +108,14 @@ def _lstm(every: bool) -> Any:
                 lambda step, *_: step >= 0, backward, state, parallel_iterations=1
             )
             d_gates_SG = tf.reshape(kept.stack(), (steps * batch, 4 * units))
-            entered_SU = tf.reshape(tf.concat([first_BU[None], hidden_TBU[:-1]], 0), (steps * batch, units))
+            hidden_SU = tf.reshape(tf.concat([first_BU[None], hidden_TBU[:-1]], 0), (steps * batch, units))
+            entered_SJ = tf.concat([flat_SF, hidden_SU, tf.ones((steps * batch, 1))], 1)
+            d_weights_JG = tf.matmul(entered_SJ, d_gates_SG, transpose_a=True)
             return (
                 tf.reshape(tf.matmul(d_gates_SG, kernel_FG, transpose_b=True), (steps, batch, features)),
-                tf.matmul(flat_SF, d_gates_SG, transpose_a=True),
-                tf.matmul(entered_SU, d_gates_SG, transpose_a=True),
-                tf.reduce_sum(d_gates_SG, 0),
+                d_weights_JG[:features],
+                d_weights_JG[features:-1],
+                d_weights_JG[-1],
                 d_first,
                 d_carry,
             )
