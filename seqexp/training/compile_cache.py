@@ -1,7 +1,7 @@
 """Where compiled programs are kept between processes: a folder of the user's, of a bounded size.
 
 TensorFlow writes an entry under another name and renames it, so that several workers may share the folder. Machine code
-is not portable: the folder's name tells the version of TensorFlow and the processor.
+is not portable: the folder's name tells the version of TensorFlow, and the processor and the flags of XLA by a hash.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 import platform
 import shutil
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 from seqexp.assets import user_cache
+from seqexp.training.xla_flags import tensorflow_version, xla_flags
 
 #: ``off``, or a folder in place of the user's cache folder.
 VARIABLE = "SEQEXP_COMPILE_CACHE"
@@ -28,7 +28,8 @@ def cache_folder() -> Path | None:
     if asked.lower() in {"off", "0", "none", "false"}:
         return None
     base = Path(asked).expanduser() if asked else user_cache() / "programs"
-    return base / f"{_tensorflow_version()}-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}"
+    made_for = hashlib.sha256(f"{_processor()}\n{xla_flags()}".encode()).hexdigest()[:12]
+    return base / f"tensorflow-{tensorflow_version()}-{made_for}"
 
 
 def prepare_cache() -> Path | None:
@@ -66,13 +67,6 @@ def _make_room(folder: Path) -> None:
         total -= status.st_size
         if total <= 0.75 * LARGEST:
             return
-
-
-def _tensorflow_version() -> str:
-    for name in ("tensorflow", "tensorflow-cpu"):
-        with suppress(metadata.PackageNotFoundError):
-            return f"tensorflow-{metadata.version(name)}"
-    return "tensorflow"
 
 
 def _processor() -> str:

@@ -7,10 +7,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from seqexp.own_process import without_collection, without_what_is_not_used
 from seqexp.training.compile_cache import prepare_cache
+from seqexp.training.xla_flags import VARIABLE, xla_flags
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"
 _started: dict[str, int] = {}  # what TensorFlow was started with, where this module did it
@@ -33,6 +35,7 @@ def start_tensorflow(threads: int | None = None) -> None:
         import tensorflow as tf
 
         keras.ops.zeros(()).numpy()  # the first operation reads the settings, and prints as well
+        _read_xla_flags(tf)
         if is_first:
             # Keras collects garbage before every model: it need not look at all that was imported (0.2 s) each time.
             gc.freeze()
@@ -72,7 +75,14 @@ def _settings(threads: int | None) -> dict[str, str]:
     folder = prepare_cache()
     if folder is not None and "persistent_cache" not in flags:
         settings["TF_XLA_FLAGS"] = f"{flags} --tf_xla_persistent_cache_directory={folder}".strip()
-    return settings
+    return {**settings, VARIABLE: xla_flags()}
+
+
+def _read_xla_flags(tf: Any) -> None:
+    """Let XLA read its flags, which it does when something is translated for the first time (20 ms)."""
+    nothing = tf.function(lambda: tf.constant(0), jit_compile=True, autograph=False)
+    with suppress(tf.errors.OpError):  # it then translates nothing later on either, and says so
+        nothing.experimental_get_compiler_ir()(stage="hlo")
 
 
 @contextmanager

@@ -53,6 +53,13 @@ def test_the_folder_is_the_users_unless_one_is_named(monkeypatch: pytest.MonkeyP
     assert folder.name.startswith("tensorflow-")
 
 
+def test_programs_of_other_flags_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    folder = cache_folder()
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    assert cache_folder() != folder
+
+
 def test_what_cannot_be_written_to_is_done_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "file" / "below"))
