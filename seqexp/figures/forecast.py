@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_FAST = {"compress_level": 1}  # a fifth of the time, a sixth more bytes
 _MODEL, _TRUE, _NAIVE = "#0b6e99", "#222222", "#b8b8b8"
 
 
@@ -63,7 +64,7 @@ def draw_forecast(
         above.plot(
             steps_WN[w], forecast_WN[w], color=_MODEL, linewidth=2, label="forecast" if not order else None, **style
         )
-    above.set_title(title, loc="left", fontsize=11)
+    above.set_title(title, loc="left", fontsize=11, y=1.0)  # without y it is placed anew, by all ticks, at each drawing
     above.set_ylabel(target)
     above.legend(frameon=False, ncols=3, loc="upper right")
     if np.issubdtype(steps_WN.dtype, np.datetime64):
@@ -71,7 +72,7 @@ def draw_forecast(
     _draw_steps(below, step_errors, f"test {metric}")
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    figure.savefig(path, pil_kwargs=_FAST)
 
 
 def draw_steps(path: Path, *, title: str, step_scores: Mapping[str, Sequence[float]], metric: str) -> None:
@@ -86,7 +87,7 @@ def draw_steps(path: Path, *, title: str, step_scores: Mapping[str, Sequence[flo
     figure.suptitle(title, x=0.09, ha="left", fontsize=11)
     _draw_steps(axes, step_scores, f"test {metric}")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    figure.savefig(path, pil_kwargs=_FAST)
 
 
 def _draw_steps(axes: Any, step_scores: Mapping[str, Sequence[float]], label: str) -> None:
