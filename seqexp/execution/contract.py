@@ -32,12 +32,14 @@ class Task:
         group: Tasks of one group are cheaper on a worker that did another of the group before.
         files: What the work reads from disk. Where workers stand on other machines, each file is brought there once,
             and the work is called with ``payload.moved(places)``, a mapping of these paths to where they are there.
+        effort: How much work it is beside other tasks, as far as that can be guessed.
     """
 
     number: int
     payload: Any
     group: str = ""
     files: tuple[str, ...] = ()
+    effort: float = 1.0
 
 
 @dataclass(frozen=True)

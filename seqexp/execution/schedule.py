@@ -11,8 +11,8 @@ from seqexp.execution.contract import Task
 class Schedule:
     """The tasks that are still to be given to a worker.
 
-    A worker gets the tasks of the groups it has worked on before; then those of the largest group that nobody has
-    begun; then it helps with the group of which most is left.
+    A worker gets the tasks of the groups it has worked on before; then, of the groups that nobody has begun, those of
+    the one that is most work, so that little is left for the end; then it helps with the group of which most is left.
     """
 
     def __init__(self, tasks: Iterable[Task]) -> None:
@@ -37,7 +37,7 @@ class Schedule:
         group = next((group for group in reversed(own) if group in self._waiting), None)
         if group is None:
             fresh = [group for group in self._waiting if not self._begun[group]]
-            group = max(fresh or self._waiting, key=lambda group: len(self._waiting[group]))
+            group = max(fresh or self._waiting, key=lambda group: sum(task.effort for task in self._waiting[group]))
             own.append(group)
         self._begun[group] += 1
         task = self._waiting[group].popleft()

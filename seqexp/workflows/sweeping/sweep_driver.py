@@ -31,6 +31,7 @@ from seqexp.workflows.running.reporter import Reporter
 from seqexp.workflows.running.requests import RunOutcome, not_sent
 from seqexp.workflows.running.run import killed, pruned
 from seqexp.workflows.sweeping.earlier import SweepOptions, find_earlier
+from seqexp.workflows.sweeping.effort import guess_effort
 from seqexp.workflows.sweeping.executors import RunTask
 from seqexp.workflows.sweeping.plan import Plan
 from seqexp.workflows.sweeping.points import LeftOut, Point
@@ -82,7 +83,7 @@ class SweepDriver:
             execution = self._plan.execution
             own_limit = execution.timeout if execution.executor == "inline" else None
             task = RunTask(point.spec, point.fingerprint, point.again.kept, own_codes(point.spec), place, own_limit)
-            return Task(number, task, point.program_key, task.files)
+            return Task(number, task, point.program_key, task.files, guess_effort(point.spec))
         self._done_before.add(number)
         self._keep(number, found)
         self._reporter.skipped(number)
