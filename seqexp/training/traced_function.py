@@ -25,6 +25,7 @@ from tensorflow.python.eager import context, execute
 from seqexp.fingerprint import hash_values
 from seqexp.training.compile_cache import cache_folder
 from seqexp.training.definitions import renamed_definitions, set_names
+from seqexp.training.shared_operations import share_operations
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def traced_function(
         return kept
     concrete = trace(function, signature, xla=True)
     definitions = renamed_definitions(concrete.function_def, concrete.graph.as_graph_def().library.function)
+    definitions = share_operations(definitions)
     traced = TracedFunction(definitions, len(concrete.outputs), list(concrete.captured_inputs), concrete)
     if place is not None:
         _write(place, traced, handles)
