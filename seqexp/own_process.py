@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 _HIDDEN = "sklearn"  # MLflow brings it, Keras imports it when it is there, seqexp never uses it: 0.5 s of every start
+_NEW_OBJECTS = 50_000  # some ten megabytes
 _is_own: list[bool] = []
 
 
@@ -21,10 +22,12 @@ def set_up_own_process() -> None:
     """Say that this process is seqexp's own; to be called before NumPy is imported.
 
     NumPy's BLAS would start a thread for every core. They spin after each small product, on cores on which runs train.
-    Arrow's own allocator would keep what a large table took to read; the system's gives it back.
+    Arrow's own allocator would keep what a large table took to read; the system's gives it back. Python would look for
+    garbage after every 700 new objects: a tenth of a second and more of each start, of which next to nothing is garbage.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     _is_own.append(True)
 
 
