@@ -23,7 +23,7 @@ def set_up_own_process() -> None:
 
     NumPy's BLAS would start a thread for every core. They spin after each small product, on cores on which runs train.
     Arrow's own allocator would keep what a large table took to read; the system's gives it back. Python would look for
-    garbage after every 700 new objects: a tenth of a second and more of each start, of which next to nothing is garbage.
+    garbage after every 700 new objects: a tenth of a second and more of each start, and there is next to none.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -24,7 +24,7 @@ def fuse_lstms(model: keras.Model) -> None:
     """
     for layer in model._flatten_layers():
         if type(layer) is keras.layers.LSTM and _is_plain(layer):
-            layer.inner_loop = _inner_loop(layer)
+            layer.inner_loop = _inner_loop(layer, repeats=_reads_repeated(layer))
 
 
 def _is_plain(layer: keras.layers.LSTM) -> bool:
@@ -38,34 +38,49 @@ def _is_plain(layer: keras.layers.LSTM) -> bool:
     )
 
 
-def _inner_loop(layer: keras.layers.LSTM) -> Any:
+def _reads_repeated(layer: keras.layers.LSTM) -> bool:
+    """Whether all steps of its inputs are the same, as a decoder's are behind RepeatVector."""
+    if len(layer._inbound_nodes) != 1:
+        return False
+    history = getattr(layer._inbound_nodes[0].input_tensors[0], "_keras_history", None)
+    return history is not None and isinstance(history.operation, keras.layers.RepeatVector)
+
+
+def _inner_loop(layer: keras.layers.LSTM, *, repeats: bool) -> Any:
     cell, by_keras, every = layer.cell, layer.inner_loop, layer.return_sequences
 
     def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         if mask is not None or not sequences.shape.is_fully_defined():
             return by_keras(sequences, initial_state, mask, training)
         weights = [tf.convert_to_tensor(each.value) for each in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-        inputs_BTF = tf.reverse(sequences, [1]) if layer.go_backwards else sequences
-        outputs, carry_BU = _lstm(every)(tf.transpose(inputs_BTF, (1, 0, 2)), *weights, *initial_state)
+        if repeats:
+            loop, entering = _lstm(every, sequences.shape[1]), sequences[:, 0]
+        else:
+            inputs_BTF = tf.reverse(sequences, [1]) if layer.go_backwards else sequences
+            loop, entering = _lstm(every), tf.transpose(inputs_BTF, (1, 0, 2))
+        outputs, carry_BU = loop(entering, *weights, *initial_state)
         last_BU = outputs[-1] if every else outputs
         return last_BU, tf.transpose(outputs, (1, 0, 2)) if every else outputs[:, None], [last_BU, carry_BU]
 
     return inner_loop
 
 
-def _lstm(every: bool) -> Any:
-    """Return the loop over ``(T, B, F)``: it gives every output ``(T, B, U)`` or the last ``(B, U)``, and the carry."""
+def _lstm(every: bool, repeats: int = 0) -> Any:
+    """Return the loop over ``(T, B, F)``: it gives every output ``(T, B, U)`` or the last ``(B, U)``, and the carry.
+
+    Args:
+        every: Whether every output is wanted.
+        repeats: T, where all steps read the same ``(B, F)``; 0 where each has its own.
+    """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def loop(inputs_TBF: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
-        steps, batch, features = inputs_TBF.shape
-        units = recurrent_UG.shape[0]
-        flat_SF = tf.reshape(inputs_TBF, (steps * batch, features))
-        project = _projection(inputs_TBF, flat_SF, kernel_FG, recurrent_UG)
+    def loop(inputs: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
+        *leading, batch, features = inputs.shape
+        steps, units = repeats or leading[0], recurrent_UG.shape[0]
+        project = (_once if repeats else _at_each_step)(inputs, kernel_FG, recurrent_UG, bias_G)
 
         def forward(step: Any, hidden_BU: Any, carry_BU: Any, *kept: Any) -> Any:
-            gates_BG = project(step, hidden_BU) + bias_G
-            enter, forget, candidate, leave = tf.split(gates_BG, 4, axis=1)
+            enter, forget, candidate, leave = tf.split(project(step, hidden_BU), 4, axis=1)
             enter, forget, leave = tf.sigmoid(enter), tf.sigmoid(forget), tf.sigmoid(leave)
             candidate = tf.tanh(candidate)
             carry_BU = forget * carry_BU + enter * candidate
@@ -84,7 +99,7 @@ def _lstm(every: bool) -> Any:
         def gradient(d_outputs: Any, d_end_BU: Any) -> Any:
             recurrent_GU = tf.transpose(recurrent_UG)  # once: in the loop it would be turned at every step
 
-            def backward(step: Any, d_hidden: Any, d_carry: Any, kept: Any) -> Any:
+            def backward(step: Any, d_hidden: Any, d_carry: Any, kept: Any, *total: Any) -> Any:
                 if every:
                     d_hidden += tf.gather(d_outputs, step)
                 enter, forget, candidate, leave = (tf.gather(gate_TBU, step) for gate_TBU in gates)
@@ -100,39 +115,60 @@ def _lstm(every: bool) -> Any:
                     axis=1,
                 )
                 d_before = tf.matmul(d_gates_BG, recurrent_GU)
-                return step - 1, d_before, d_carry * forget, kept.write(step, d_gates_BG)
+                total = tuple(sum_BG + d_gates_BG for sum_BG in total)
+                return step - 1, d_before, d_carry * forget, kept.write(step, d_gates_BG), *total
 
             start = tf.zeros_like(first_BU) if every else d_outputs
-            state = (tf.constant(steps - 1), start, d_end_BU, _array(steps, batch, 4 * units))
-            _, d_first, d_carry, kept = tf.while_loop(
+            total = (tf.zeros((batch, 4 * units)),) if repeats else ()
+            state = (tf.constant(steps - 1), start, d_end_BU, _array(steps, batch, 4 * units), *total)
+            _, d_first, d_carry, kept, *total = tf.while_loop(
                 lambda step, *_: step >= 0, backward, state, parallel_iterations=1
             )
             d_gates_SG = tf.reshape(kept.stack(), (steps * batch, 4 * units))
             hidden_SU = tf.reshape(tf.concat([first_BU[None], hidden_TBU[:-1]], 0), (steps * batch, units))
-            entered_SJ = tf.concat([flat_SF, hidden_SU, tf.ones((steps * batch, 1))], 1)
-            d_weights_JG = tf.matmul(entered_SJ, d_gates_SG, transpose_a=True)
-            return (
-                tf.reshape(tf.matmul(d_gates_SG, kernel_FG, transpose_b=True), (steps, batch, features)),
-                d_weights_JG[:features],
-                d_weights_JG[features:-1],
-                d_weights_JG[-1],
-                d_first,
-                d_carry,
-            )
+            if repeats:
+                d_entered, d_kernel, d_bias = _input_gradients(inputs, total[0], kernel_FG)
+                d_recurrent = tf.matmul(hidden_SU, d_gates_SG, transpose_a=True)
+            else:
+                flat_SF = tf.reshape(inputs, (steps * batch, features))
+                d_entered, d_joined, d_bias = _input_gradients(
+                    tf.concat([flat_SF, hidden_SU], 1), d_gates_SG, kernel_FG
+                )
+                d_kernel, d_recurrent = d_joined[:features], d_joined[features:]
+            return tf.reshape(d_entered, inputs.shape), d_kernel, d_recurrent, d_bias, d_first, d_carry
 
         return (hidden_TBU if every else last_BU, end_BU), gradient
 
     return loop
 
 
-def _projection(inputs_TBF: Any, flat_SF: Any, kernel_FG: Any, recurrent_UG: Any) -> Any:
+def _input_gradients(entered_XJ: Any, d_gates_XG: Any, kernel_FG: Any) -> tuple[Any, Any, Any]:
+    """Return the gradients of inputs, of all weights that were multiplied with what entered, and of the bias.
+
+    The bias is one more weight, that of a one which enters: see the head of this file.
+    """
+    ones_X1 = tf.ones((entered_XJ.shape[0], 1))
+    d_weights_JG = tf.matmul(tf.concat([entered_XJ, ones_X1], 1), d_gates_XG, transpose_a=True)
+    return tf.matmul(d_gates_XG, kernel_FG, transpose_b=True), d_weights_JG[:-1], d_weights_JG[-1]
+
+
+def _once(inputs_BF: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any) -> Any:
+    """Return what gives the gates of a step where every step reads the same."""
+    projected_BG = tf.matmul(inputs_BF, kernel_FG) + bias_G
+    return lambda step, hidden_BU: projected_BG + tf.matmul(hidden_BU, recurrent_UG)
+
+
+def _at_each_step(inputs_TBF: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any) -> Any:
     """Return what gives the gates of a step: with few features by one product of both, else projected beforehand."""
     steps, batch, features = inputs_TBF.shape
     if features <= recurrent_UG.shape[0] // 2:
         both_HG = tf.concat([kernel_FG, recurrent_UG], 0)
-        return lambda step, hidden_BU: tf.matmul(tf.concat([tf.gather(inputs_TBF, step), hidden_BU], 1), both_HG)
+        return lambda step, hidden_BU: (
+            tf.matmul(tf.concat([tf.gather(inputs_TBF, step), hidden_BU], 1), both_HG) + bias_G
+        )
+    flat_SF = tf.reshape(inputs_TBF, (steps * batch, features))
     projected_TBG = tf.reshape(tf.matmul(flat_SF, kernel_FG), (steps, batch, -1))
-    return lambda step, hidden_BU: tf.gather(projected_TBG, step) + tf.matmul(hidden_BU, recurrent_UG)
+    return lambda step, hidden_BU: tf.gather(projected_TBG, step) + tf.matmul(hidden_BU, recurrent_UG) + bias_G
 
 
 def _array(steps: int, batch: int, width: int) -> Any:

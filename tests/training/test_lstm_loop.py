@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqexp.training import lstm_loop
 from seqexp.training.lstm_loop import fuse_lstms
 
 CASES = {
@@ -40,6 +41,20 @@ def test_outputs_and_gradients_are_those_of_keras(name: str) -> None:
     inner = [each for each in model._flatten_layers() if isinstance(each, keras.layers.LSTM)]
     assert inner
     assert all("inner_loop" in vars(each) for each in inner)
+    for ours, theirs in zip(_values(model, inputs), by_keras, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("options", [{"return_sequences": True}, {}, {"return_sequences": True, "go_backwards": True}])
+def test_steps_that_all_read_the_same_give_the_gradients_of_keras(options: dict[str, bool]) -> None:
+    keras.utils.set_random_seed(2)
+    encoder, decoder = keras.layers.LSTM(6), keras.layers.LSTM(5, **options)
+    model = keras.Sequential([keras.Input((7, 3)), encoder, keras.layers.RepeatVector(4), decoder])
+    inputs = np.random.default_rng(0).normal(size=(4, 7, 3)).astype("float32")
+    by_keras = _values(model, inputs)
+    fuse_lstms(model)
+    assert lstm_loop._reads_repeated(decoder)
+    assert not lstm_loop._reads_repeated(encoder)
     for ours, theirs in zip(_values(model, inputs), by_keras, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-6)
 
