@@ -18,7 +18,7 @@ import tensorflow as tf
 
 
 def fuse_lstms(model: keras.Model) -> None:
-    """Let every plain LSTM of a model run through this loop; others (dropout, other activations, states) stay Keras'.
+    """Let every plain LSTM of a model run through this loop; others (recurrent dropout, states kept) stay Keras'.
 
     What is computed stays the same up to rounding; the weights, the names and the config of the model do too.
     """
@@ -32,7 +32,8 @@ def _is_plain(layer: keras.layers.LSTM) -> bool:
     return (
         cell.activation is keras.activations.tanh
         and cell.recurrent_activation is keras.activations.sigmoid
-        and not (cell.dropout or cell.recurrent_dropout or layer.stateful or layer.unroll)
+        and not (cell.recurrent_dropout or layer.stateful or layer.unroll)
+        and not (cell.dropout and cell.implementation == 1)  # a mask for each gate
         and cell.use_bias
         and layer.compute_dtype == "float32"
     )
@@ -53,6 +54,8 @@ def _inner_loop(layer: keras.layers.LSTM, *, repeats: bool) -> Any:
         if mask is not None or not sequences.shape.is_fully_defined():
             return by_keras(sequences, initial_state, mask, training)
         weights = [tf.convert_to_tensor(each.value) for each in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+        if training and cell.dropout:
+            sequences *= cell.get_dropout_mask(sequences[:, 0])[:, None]  # the same at all steps
         if repeats:
             loop, entering = _lstm(every, sequences.shape[1]), sequences[:, 0]
         else:
