@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -13,6 +14,7 @@ from seqexp.cli.signals import Stopped
 from seqexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from seqexp.execution.fork_server import ForkServer
     from seqexp.workflows.project import Project
     from seqexp.workflows.running.requests import RunOutcome
     from seqexp.workflows.sweeping.earlier import SweepOptions
@@ -97,15 +99,18 @@ def sweep(
 
     [bold]Examples:[/]  seqexp sweep topology=all timesteps=7,14  |  seqexp sweep my_study.yaml seed=0..4
     """
-    from seqexp.workflows.project import open_project
-    from seqexp.workflows.sweeping.earlier import SweepOptions
+    from seqexp.workflows.sweeping.ahead import start_ahead
 
-    project = open_project(workspace, config_dir, plugin)
-    options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
-    if dry_run:
-        _look_ahead(project, words or [], options, json=json)
-        return
-    _sweep(project, words or [], options, json=json)
+    with nullcontext() if dry_run else start_ahead() as server:
+        from seqexp.workflows.project import open_project
+        from seqexp.workflows.sweeping.earlier import SweepOptions
+
+        project = open_project(workspace, config_dir, plugin)
+        options = SweepOptions(force=force, retry_failed=retry_failed, fail_fast=fail_fast)
+        if server is None:
+            _look_ahead(project, words or [], options, json=json)
+        else:
+            _sweep(project, words or [], options, server, json=json)
 
 
 def demo(
@@ -116,25 +121,30 @@ def demo(
 
     Under half a minute on two cores; nothing is downloaded. [bold]Example:[/]  seqexp demo
     """
-    from seqexp.cli.screen import results
-    from seqexp.workflows.project import open_project
-    from seqexp.workflows.sweeping.earlier import SweepOptions
+    from seqexp.workflows.sweeping.ahead import start_ahead
 
-    project = open_project(workspace)
-    results().print(
-        "Eight ways to connect input and output lengths, trained on 1,440 days of one household's electricity.\n"
-    )
-    _sweep(project, ["eight_topologies"], SweepOptions(force=force), json=False)
+    with start_ahead() as server:
+        from seqexp.cli.screen import results
+        from seqexp.workflows.project import open_project
+        from seqexp.workflows.sweeping.earlier import SweepOptions
+
+        project = open_project(workspace)
+        results().print(
+            "Eight ways to connect input and output lengths, trained on 1,440 days of one household's electricity.\n"
+        )
+        _sweep(project, ["eight_topologies"], SweepOptions(force=force), server, json=False)
     results().print(f"\nOpen the runs in the MLflow UI:  [bold]{_ui_command()}[/]", soft_wrap=True)
 
 
-def _sweep(project: Project, words: list[str], options: SweepOptions, *, json: bool) -> None:
+def _sweep(
+    project: Project, words: list[str], options: SweepOptions, server: ForkServer | None = None, *, json: bool
+) -> None:
     from seqexp.cli import reports
     from seqexp.cli.bar import BarReporter
     from seqexp.cli.screen import print_json, progress
     from seqexp.workflows.sweeping.sweep import SweepResult, plan_and_start, run_sweep
 
-    plan, executor = plan_and_start(project, words)
+    plan, executor = plan_and_start(project, words, server)
     if plan.question:
         progress().print(plan.question, style="bold")
     _refuse_nothing(plan)

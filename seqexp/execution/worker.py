@@ -1,7 +1,6 @@
-"""What runs in a worker: ``python -m seqexp.execution.worker FD MODULE:FUNCTION [MODULE:FUNCTION]``.
+"""What a worker does: it speaks with its driver over one connection.
 
-It speaks with its driver over one connection, whose file descriptor it is given. The first function is the work; the
-second, if there is one, is called once, before the first task is there, to import what takes long.
+It is forked (fork_server.py), or a new interpreter: ``python -m seqexp.execution.worker FD WORK [WARM_UP]``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,20 +17,29 @@ from typing import Any
 from seqexp.execution.contract import Ended, Event, Task, TaskStopped, Told, broken
 from seqexp.own_process import set_up_own_process
 
-READY, STOP = "ready", "stop"  # what is said besides tasks and events
-_LOOK = 1.0  # seconds between two looks at whether the driver is alive
+STOP = "stop"  # what is said to a worker besides tasks
+_LOOK = 1.0  # seconds between two looks at whether the parent is alive
 
 
 def main() -> None:
-    """Work until the driver has no more."""
+    """Work, as a new interpreter."""
     set_up_own_process()
-    _end_with_the_driver(os.getppid())
-    connection = Connection(int(sys.argv[1]))
-    if len(sys.argv) > 3:
-        _function(sys.argv[3])()
-    work = _function(sys.argv[2])
+    work_for(Connection(int(sys.argv[1])), sys.argv[2:])
+
+
+def work_for(connection: Connection, functions: Sequence[str]) -> None:
+    """Work until the driver has no more; its process id is the first that it says, when it is ready.
+
+    Args:
+        connection: To the driver.
+        functions: As ``MODULE:FUNCTION`` the work, and what is called before the first task is there.
+    """
+    _end_with(os.getppid())
+    for warm_up in functions[1:]:
+        function_of(warm_up)()
+    work = function_of(functions[0])
     try:
-        connection.send(READY)
+        connection.send(os.getpid())
         while (task := connection.recv()) is not None:
             if task != STOP:  # else it came too late for the task that it meant
                 connection.send(_run(work, task, connection))
@@ -56,17 +64,18 @@ def _run(work: Callable[..., Any], task: Task, connection: Connection) -> Event:
         return broken(task, name, error)
 
 
-def _function(word: str) -> Callable[..., Any]:
+def function_of(word: str) -> Callable[..., Any]:
+    """Import the function that ``MODULE:FUNCTION`` names."""
     module, _, name = word.partition(":")
     function: Callable[..., Any] = getattr(import_module(module), name)
     return function
 
 
-def _end_with_the_driver(driver: int) -> None:
-    """A worker is orphaned when its driver is killed: then it has a new parent, and ends."""
+def _end_with(parent: int) -> None:
+    """A worker is orphaned when its driver is killed, and the server with it: then it has a new parent, and ends."""
 
     def watch() -> None:
-        while os.getppid() == driver:
+        while os.getppid() == parent:
             time.sleep(_LOOK)
         os._exit(1)
 

@@ -18,8 +18,20 @@ _THREADS = "TF_NUM_INTRAOP_THREADS"
 _started: dict[str, int] = {}  # what TensorFlow was started with, where this module did it
 
 
+def import_tensorflow(threads: int | None = None) -> None:
+    """Import TensorFlow and Keras (3 to 5 s), but compute nothing: a process may still be forked.
+
+    Args:
+        threads: As for :func:`start_tensorflow`, which is to be told the same.
+    """
+    if "tensorflow" not in sys.modules:
+        _started["imported"] = True
+        with _starting(threads):
+            import keras  # noqa: F401  (with TensorFlow)
+
+
 def start_tensorflow(threads: int | None = None) -> None:
-    """Import TensorFlow and Keras (3 to 5 s the first time in a process).
+    """Import TensorFlow and Keras, if they are not, and let them read their settings.
 
     Args:
         threads: Cores it may use, None for all. It counts for the whole process and only at the first start; it changes
@@ -27,8 +39,8 @@ def start_tensorflow(threads: int | None = None) -> None:
     """
     if "ready" in _started:
         return
-    is_first = "tensorflow" not in sys.modules
-    with _environment(_settings(threads)), _quiet_stderr(), without_what_is_not_used(), without_collection():
+    is_first = "tensorflow" not in sys.modules or "imported" in _started
+    with _starting(threads):
         if is_first:
             _started["threads"] = _threads_asked_for()
         import keras
@@ -60,6 +72,12 @@ def import_keras() -> None:
     settings = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with _environment(settings), _quiet_stderr(), without_what_is_not_used(), without_collection():
         import keras  # noqa: F401
+
+
+@contextmanager
+def _starting(threads: int | None) -> Iterator[None]:
+    with _environment(_settings(threads)), _quiet_stderr(), without_what_is_not_used(), without_collection():
+        yield
 
 
 def _settings(threads: int | None) -> dict[str, str]:

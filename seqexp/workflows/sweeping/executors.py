@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from seqexp.data.dataset import prepare_dataset
 from seqexp.data.snapshot import KeptSeries
 from seqexp.execution.contract import Executor
+from seqexp.execution.fork_server import ForkServer
 from seqexp.execution.inline import InlineExecutor
 from seqexp.execution.processes import ProcessExecutor
 from seqexp.execution.ray import RayExecutor
@@ -59,12 +60,18 @@ class RunTask:
         return replace(self, spec=self.spec.model_copy(update={"data": data}))
 
 
-def make_executor(execution: ExecutionSpec) -> Executor:
-    """Make the executor that a config names; nothing is started yet.
+def make_executor(execution: ExecutionSpec, server: ForkServer | None = None) -> Executor:
+    """Make the executor that a config names; nothing more is started yet.
+
+    Args:
+        execution: The config.
+        server: What worker processes are forked from, if it was started before; if there are to be none, it is killed.
 
     Raises:
         ExecutionError: It is not installed.
     """
+    if server is not None and execution.executor != "processes":
+        server.kill()
     if execution.executor == "inline":
         return InlineExecutor(work)
     if execution.executor == "ray":
@@ -82,6 +89,8 @@ def make_executor(execution: ExecutionSpec) -> Executor:
         )
     return ProcessExecutor(
         work,
+        server=server,
+        prepare=prepare,
         warm_up=warm_up,
         workers=execution.workers,
         timeout=execution.timeout,
@@ -108,12 +117,21 @@ def versions() -> dict[str, str]:
     return {name: version for name, version in package_versions().items() if name in _ALIKE}
 
 
-def warm_up() -> None:
-    """Import what every run needs, on one core: as many workers as there are cores share the machine."""
-    from seqexp.training.start import start_tensorflow
+def prepare() -> None:
+    """Import what every run needs; nothing is computed, so that workers can be forked."""
+    from seqexp.training.start import import_tensorflow
 
-    start_tensorflow(1)
+    import_tensorflow(1)
+
     import seqexp.figures.forecast
     import seqexp.models.build
     import seqexp.models.saved
     import seqexp.training.fit  # noqa: F401
+
+
+def warm_up() -> None:
+    """Import what every run needs, and start TensorFlow on one core: as many workers as cores share the machine."""
+    prepare()
+    from seqexp.training.start import start_tensorflow
+
+    start_tensorflow(1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqexp.execution.contract import Executor
+from seqexp.execution.fork_server import ForkServer
 from seqexp.search.study import Search
 from seqexp.spec.execution import ExecutionSpec
 from seqexp.store.sweep_dir import STUDY, own_sweep
@@ -123,8 +124,13 @@ def _search(plan: Plan, options: SweepOptions, driver: SweepDriver, executor: Ex
     Trials(plan, search, driver, executor).run(retry_failed=options.retry_failed)
 
 
-def plan_and_start(project: Project, words: Sequence[str]) -> tuple[Plan, Executor]:
+def plan_and_start(project: Project, words: Sequence[str], server: ForkServer | None = None) -> tuple[Plan, Executor]:
     """Plan a sweep, and let its workers start while the rest of it is still composed.
+
+    Args:
+        project: Where the request is made.
+        words: As for :func:`plan_sweep`.
+        server: What worker processes are forked from, if it was started before.
 
     Raises:
         SeqexpError: The request is wrong; nothing is left running.
@@ -132,7 +138,7 @@ def plan_and_start(project: Project, words: Sequence[str]) -> tuple[Plan, Execut
     started: list[Executor] = []
 
     def start(execution: ExecutionSpec, n_tasks: int) -> None:
-        started.append(make_executor(execution))
+        started.append(make_executor(execution, server))
         started[0].start(n_tasks)
 
     try:
@@ -141,4 +147,4 @@ def plan_and_start(project: Project, words: Sequence[str]) -> tuple[Plan, Execut
         for executor in started:
             executor.close()
         raise
-    return plan, started[0] if started else make_executor(plan.execution)
+    return plan, started[0] if started else make_executor(plan.execution, server)

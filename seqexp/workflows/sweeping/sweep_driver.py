@@ -78,6 +78,7 @@ class SweepDriver:
         self._points[number] = point
         found = find_earlier(self._project.runs, point, self._options)
         if found is None:
+            self._open_show(number)
             keep_data(self._project.runs, point.snapshot, lambda: point.again.read(point.spec))
             place = checkpoint_place(point.spec, self._project.runs, point.run_key, self._request)
             execution = self._plan.execution
@@ -196,6 +197,12 @@ class SweepDriver:
             if number not in self._live:
                 self._live[number] = LiveRun(show.publisher, show.queue, spec, self._points[number].run_key)
             self._live[number].heard(self._histories[number], partial(self._nesting, show))
+
+    def _open_show(self, number: int) -> None:
+        """Import MLflow and show the sweep while the workers are started: a core is idle then."""
+        uri = self._uri(number)
+        if self._tracking(number).mlflow and uri not in self._shows:
+            self._show(uri).queue.put(self._shows[uri].sweep.open)
 
     def _nesting(self, show: _Show) -> dict[str, str]:
         """Return the tags by which a run nests under the sweep that trained it."""
