@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -56,6 +57,26 @@ def work(payload: Any, tell: Callable[[Any], None]) -> Any:
 def refuse_to_start() -> None:
     """Warm up a worker that cannot."""
     raise ImportError("no such thing")
+
+
+prepared: list[int] = []  # where
+
+
+def prepare() -> None:
+    """Note the process, which workers are then forked from."""
+    prepared.append(os.getpid())
+
+
+def prepare_with_a_thread() -> None:
+    """Leave a thread behind, which no worker would have."""
+    prepare()
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+
+def tell_where(payload: Any, tell: Callable[[Any], None]) -> tuple[list[int], int, int]:
+    """Return where preparations were made, the parent, and the process itself."""
+    time.sleep(payload)
+    return prepared, os.getppid(), os.getpid()
 
 
 def versions() -> dict[str, str]:
