@@ -130,6 +130,7 @@ def main() -> None:
                 _become_worker(connection, streams, asked)
             os.close(connection)
             os.close(streams)
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)  # a driver that was killed has left it
 
 
 def _become_worker(connection: int, streams: int, functions: Sequence[str]) -> NoReturn:

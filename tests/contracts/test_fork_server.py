@@ -93,6 +93,22 @@ def test_workers_end_with_their_server_and_another_takes_over(scratch: Path, wor
     server.kill()
 
 
+def test_a_driver_that_is_killed_leaves_no_folder(scratch: Path, work: ModuleType) -> None:
+    script = (
+        "import time; from seqexp.execution.fork_server import ForkServer; server = ForkServer()\n"
+        "print(server._process.pid, flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment) as driver:
+        assert driver.stdout is not None
+        driver.stdout.readline()
+        assert list(scratch.iterdir())
+        driver.kill()
+    deadline = time.monotonic() + 5
+    while list(scratch.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def test_a_worker_that_died_tells_nothing_to_the_others(scratch: Path, work: ModuleType) -> None:
     events: list[Event] = []
 
