@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -113,6 +114,7 @@ def end_of_text(file: IO[bytes]) -> str:
 def main() -> None:
     """Make workers until the driver is gone."""
     set_up_own_process()
+    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of a fork beside Arrow's thread
     number, prepare = sys.argv[1:]
     control = Connection(int(number))
     if prepare and sys.platform == "linux":
