@@ -54,7 +54,7 @@ def _inner_loop(layer: keras.layers.LSTM, *, repeats: bool) -> Any:
         if mask is not None or not sequences.shape.is_fully_defined():
             return by_keras(sequences, initial_state, mask, training)
         weights = [tf.convert_to_tensor(each.value) for each in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-        if training and cell.dropout:
+        if training and 0 < cell.dropout < 1:  # at 1 Keras drops nothing
             sequences *= cell.get_dropout_mask(sequences[:, 0])[:, None]  # the same at all steps
         if repeats:
             loop, entering = _lstm(every, sequences.shape[1]), sequences[:, 0]

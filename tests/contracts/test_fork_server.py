@@ -19,6 +19,9 @@ from seqexp.errors import ExecutionError
 from seqexp.execution.contract import Broken, Ended, Event, Task
 from seqexp.execution.fork_server import ForkServer
 from seqexp.execution.processes import ProcessExecutor
+from seqexp.execution.worker import function_of
+from seqexp.workflows.sweeping import executors
+from seqexp.workflows.sweeping.ahead import PREPARE
 
 HERE = Path(__file__).parent
 
@@ -123,6 +126,11 @@ def test_a_worker_that_died_tells_nothing_to_the_others(scratch: Path, work: Mod
     assert isinstance(last[0], Broken)
     assert "SIGTERM" in last[0].message
     assert isinstance(last[1], Ended)
+
+
+def test_what_is_started_ahead_is_what_workers_need() -> None:
+    """Were it another, the server would end and a second one take its place, and nobody would notice."""
+    assert function_of(PREPARE) is executors.prepare
 
 
 def test_what_sweeps_prepare_leaves_no_thread_behind() -> None:

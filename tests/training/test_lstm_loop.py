@@ -18,6 +18,7 @@ CASES = {
     "both ways": keras.layers.Bidirectional(keras.layers.LSTM(5, return_sequences=True)),
     "many units": keras.layers.LSTM(9),
     "dropout": keras.layers.LSTM(5, dropout=0.4, seed=3),
+    "dropout of all, which Keras leaves out": keras.layers.LSTM(5, dropout=1.0, seed=3),
 }
 
 
