@@ -1,15 +1,27 @@
-"""Write a model as MLflow keeps it: a folder that its servers and its pyfunc know how to load."""
+"""Write a model as MLflow keeps it: a folder that its servers and its pyfunc know how to load.
+
+``mlflow.pyfunc.save_model`` would do the same, and look through every installed package for one that differs from the
+requirements: half a second for requirements that were read from those packages a moment before.
+"""
 
 from __future__ import annotations
 
+import platform
 import shutil
-import tempfile
-import warnings
+from collections.abc import Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.projection import LoggedModel
+
+_DATA = "data"
+_REQUIREMENTS = "requirements.txt"
+_CONDA = "conda.yaml"
+_PYTHON = "python_env.yaml"
 
 
 @mlflow_settings()
@@ -35,13 +47,34 @@ def save_pyfunc(folder: Path, model: LoggedModel, **of_model: Any) -> None:
         ),
         outputs=Schema([TensorSpec(np.dtype("float64"), model.output_shape)]),
     )
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*input example was not provided")
-        mlflow.pyfunc.save_model(
-            folder,
-            loader_module=model.loader_module,
-            data_path=str(shutil.copytree(model.folder, Path(scratch) / "data")),
-            mlflow_model=Model(**of_model),
-            signature=signature,
-            pip_requirements=model.requirements,
-        )
+    shutil.copytree(model.folder, folder / _DATA)
+    described = Model(signature=signature, **of_model)
+    mlflow.pyfunc.add_to_model(
+        described, model.loader_module, data=_DATA, conda_env=_CONDA, python_env=_PYTHON, streamable=False
+    )
+    described.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    described.save(str(folder / "MLmodel"))
+    _write_environments(folder, model.requirements)
+
+
+def _write_environments(folder: Path, requirements: Sequence[str]) -> None:
+    """Write what the model is loaded with, in the three forms in which MLflow's servers ask for it."""
+    python, tools = platform.python_version(), list(_installers())
+    conda = {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": list(requirements)}],
+    }
+    without_conda = {"python": python, "build_dependencies": tools, "dependencies": [f"-r {_REQUIREMENTS}"]}
+    (folder / _REQUIREMENTS).write_text("".join(f"{requirement}\n" for requirement in requirements), "utf-8")
+    for name, content in {_CONDA: conda, _PYTHON: without_conda}.items():
+        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+
+
+def _installers() -> Iterator[str]:
+    """Yield what installs packages, as it is installed here; without a version where it is not."""
+    for name in ("pip", "setuptools", "wheel"):
+        try:
+            yield f"{name}=={metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            yield name
