@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -17,13 +18,15 @@ from typing import Any
 from seqexp.errors import NoSuchStore
 from seqexp.own_process import without_collection
 from seqexp.spec.tracking_uri import problem_of_uri
+from seqexp.store.client_writer import ClientWriter
 from seqexp.store.local_store import alone, local_path, make_store
-from seqexp.store.mlflow_batches import batches
+from seqexp.store.local_writer import LocalWriter
 from seqexp.store.mlflow_model import save_pyfunc
 from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.mlflow_view import RunsView, ViewShelf
 from seqexp.store.outage import does_not_answer, reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
+from seqexp.store.run_writer import RunWriter, SentRun
 
 _SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
@@ -53,16 +56,18 @@ class MlflowStore:
             from sqlalchemy.exc import SQLAlchemyError
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
-        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # it warns where there is no pip
 
         self.uri = uri
         self._artifacts = artifacts
-        self._failures = (MlflowException, SQLAlchemyError, OSError)
+        self._of_database = (SQLAlchemyError, sqlite3.Error)
+        self._failures = (MlflowException, *self._of_database, OSError)
         with self._explained(), nullcontext() if is_patient else asked_briefly(), alone(uri):
             if (path := local_path(uri)) is not None and not path.exists():
                 make_store(path)
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
+            quick = LocalWriter.of(path) if path is not None else None
+        self._runs: RunWriter = quick or ClientWriter(self._client, uri)
         self._shelf = ViewShelf(self._client, self._failures)
 
     def open_run(
@@ -78,22 +83,21 @@ class MlflowStore:
         """Show a run that is being trained, and return its MLflow run id."""
         with self._explained():
             experiment_id = self._experiment(experiment, view)
-            same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("run_key", "workspace"))
-            self._end_left_behind(experiment_id, same, started)
-            made = self._client.create_run(experiment_id, started, tags, run_name)
-            self._log(made.info.run_id, params)
-            return str(made.info.run_id)
+            self._end_left_behind(experiment_id, {key: tags[key] for key in ("run_key", "workspace")}, started)
+            made = self._runs.begin(experiment_id, run_name, started, tags)
+            self._runs.log(made.run_id, params)
+            return made.run_id
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Add metrics to a run."""
         with self._explained():
-            self._log(run_id, {}, points)
+            self._runs.log(run_id, {}, points)
 
     def end_left_behind(self, parent: str, ended: int) -> None:
         """Say that the runs which a killed process trained under a sweep were killed with it."""
         with self._explained():
             experiment_id = self._client.get_run(parent).info.experiment_id
-            self._end_left_behind(experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'", ended)
+            self._end_left_behind(experiment_id, {"mlflow.parentRunId": parent}, ended)
 
     def publish(self, run: Projection) -> str:
         """Send a run, or what is missing of it, and return its MLflow run id.
@@ -106,34 +110,32 @@ class MlflowStore:
         with self._explained():
             experiment_id = self._experiment(run.experiment, run.view)
             found = self._find_sent(experiment_id, run)
-            if found is not None and found.data.tags.get(READY):
-                return str(found.info.run_id)
+            if found is not None and found.tags.get(READY):
+                return found.run_id
             sent = found or self._begin(experiment_id, run)
-            run_id = str(sent.info.run_id)
             tags = {READY: str(run.started)}
-            if "attempt" not in sent.data.tags:  # shown as it trained
-                self._client.update_run(run_id, name=run.run_name)
+            if "attempt" not in sent.tags:  # shown as it trained
+                self._runs.rename(sent.run_id, run.run_name)
                 tags = {**_all_tags(run), **tags}
-            self._send_files(sent.info.artifact_uri, run.files)
-            if run.model is not None and not self._has_model(experiment_id, run_id):
-                self._log_model(experiment_id, run_id, run.model)
-            # Each call costs a local store some 5 ms, and this one the more the more there is: all else comes after it.
-            self._client.set_terminated(run_id, run.status, end_time=run.ended)
-            self._log(run_id, run.params, run.points, tags)
-            return run_id
+            self._runs.send_files(sent, run.files)
+            if run.model is not None and not self._has_model(experiment_id, sent.run_id):
+                self._log_model(experiment_id, sent.run_id, run.model)
+            # By the client this call takes the longer the more there is of the run: all else comes after it.
+            self._runs.set_status(sent.run_id, run.status, run.ended)
+            self._runs.log(sent.run_id, run.params, run.points, tags)
+            return sent.run_id
 
     def open_sweep(self, sweep: SweepProjection) -> str:
         """Show a sweep as running, or as running again, and return its MLflow run id."""
         with self._explained():
             experiment_id = self._experiment(sweep.experiment, sweep.view)
-            found = self._find(experiment_id, sweep.identity)
-            if found is not None:
-                self._client.update_run(found.info.run_id, status="RUNNING")
-                return str(found.info.run_id)
+            if found := self._runs.find(experiment_id, sweep.identity):
+                self._runs.set_status(found[0].run_id, "RUNNING")
+                return found[0].run_id
             tags = {**sweep.tags, **sweep.identity, "mlflow.note.content": sweep.note}
-            made = self._client.create_run(experiment_id, sweep.started, tags, sweep.run_name)
-            self._log(made.info.run_id, sweep.params)
-            return str(made.info.run_id)
+            made = self._runs.begin(experiment_id, sweep.run_name, sweep.started, tags)
+            self._runs.log(made.run_id, sweep.params)
+            return made.run_id
 
     def close_sweep(
         self,
@@ -162,15 +164,14 @@ class MlflowStore:
                 self._client.log_text(run_id, text, name)
             if table:
                 self._client.log_dict(run_id, {"columns": list(table), "data": _rows(table)}, "leaderboard.json")
-                artifact = [{"path": "leaderboard.json", "type": "table"}]
-                self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(artifact))
-            self._log(run_id, {}, [Point(name, value, 0, ended) for name, value in metrics.items()], tags)
-            self._client.set_terminated(run_id, status, end_time=ended)
+                tags = {**tags, "mlflow.loggedArtifacts": json.dumps([{"path": "leaderboard.json", "type": "table"}])}
+            self._runs.log(run_id, {}, [Point(name, value, 0, ended) for name, value in metrics.items()], tags)
+            self._runs.set_status(run_id, status, ended)
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
         """Add tags to a run that is shown already."""
         with self._explained():
-            self._log(run_id, {}, tags=tags)
+            self._runs.log(run_id, {}, tags=tags)
 
     def add_model(self, experiment: str, run_id: str, model: LoggedModel) -> None:
         """Log a model to a run that was published without one."""
@@ -211,51 +212,29 @@ class MlflowStore:
                 return str(again.experiment_id)
             return str(self._client.create_experiment(name, artifact_location=place, tags=_KIND))
 
-    def _end_left_behind(self, experiment_id: str, words: str, ended: int) -> None:
-        for run in self._client.search_runs([experiment_id], f"{words} and attributes.status = 'RUNNING'"):
-            self._client.set_terminated(run.info.run_id, "KILLED", end_time=ended)
+    def _end_left_behind(self, experiment_id: str, tags: dict[str, str], ended: int) -> None:
+        for run in self._runs.find(experiment_id, tags, status="RUNNING"):
+            self._runs.set_status(run.run_id, "KILLED", ended)
 
-    def _find(self, experiment_id: str, identity: dict[str, str]) -> Any:
-        words = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
-        found = self._client.search_runs([experiment_id], filter_string=words, max_results=1)
-        return found[0] if found else None
-
-    def _find_sent(self, experiment_id: str, run: Projection) -> Any:
+    def _find_sent(self, experiment_id: str, run: Projection) -> SentRun | None:
         """Return what was sent of a run, or None.
 
         Not another run that had its identity before: whose directory was lost, so that the attempt was counted anew.
         """
-        words = " and ".join(f"tags.`{key}` = '{run.identity[key]}'" for key in ("run_key", "workspace"))
-        attempts = list(self._client.search_runs([experiment_id], filter_string=words))
+        attempts = self._runs.find(experiment_id, {key: run.identity[key] for key in ("run_key", "workspace")})
         for found in attempts:
-            if found.data.tags.get("attempt") == run.identity["attempt"]:
-                sent = found.data.tags.get(READY)
-                if sent in (None, str(run.started)) or (
-                    sent == _OLDER and found.info.run_id != run.tags.get("rerun_of")
-                ):
+            if found.tags.get("attempt") == run.identity["attempt"]:
+                sent = found.tags.get(READY)
+                if sent in (None, str(run.started)) or (sent == _OLDER and found.run_id != run.tags.get("rerun_of")):
                     return found
         # One that was shown while it trained, and whose end could not be sent: it began meanwhile.
-        shown = (found for found in attempts if "attempt" not in found.data.tags)
-        return next((one for one in shown if run.started - _SLACK <= one.info.start_time <= run.ended), None)
+        shown = (found for found in attempts if "attempt" not in found.tags)
+        return next((one for one in shown if run.started - _SLACK <= one.started <= run.ended), None)
 
-    def _begin(self, experiment_id: str, run: Projection) -> Any:
+    def _begin(self, experiment_id: str, run: Projection) -> SentRun:
         if run.run_id:
-            return self._client.get_run(run.run_id)
-        return self._client.create_run(experiment_id, run.started, _all_tags(run), run.run_name)
-
-    def _send_files(self, artifact_uri: str, files: dict[Path, str]) -> None:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        artifacts = get_artifact_repository(artifact_uri, tracking_uri=self.uri)  # the client asks for the run first
-        for path, folder in files.items():
-            artifacts.log_artifact(str(path), folder or None)
-
-    def _log(
-        self, run_id: str, params: dict[str, str], points: Sequence[Point] = (), tags: dict[str, str] | None = None
-    ) -> None:
-        """Log all of it in as few calls as MLflow allows; the tags are there when everything else is."""
-        for batch in batches(params, points, tags or {}):
-            self._client.log_batch(run_id, **batch)
+            return self._runs.get(run.run_id)
+        return self._runs.begin(experiment_id, run.run_name, run.started, _all_tags(run))
 
     def _has_model(self, experiment_id: str, run_id: str) -> bool:
         words = f"source_run_id = '{run_id}'"
@@ -279,7 +258,7 @@ class MlflowStore:
                 yield
         except self._failures as error:
             mend = ""
-            if local_path(self.uri) and isinstance(error, self._failures[1]):
+            if local_path(self.uri) and isinstance(error, self._of_database):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
             raise does_not_answer(error)(
                 f"MLflow at {self.uri} does not answer: {reason_of(error)}.{mend}", key="tracking.uri"

@@ -1,0 +1,204 @@
+"""What writes runs to a tracking store, whichever way: MLflow's client reads back what was asked for."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from seqexp.errors import StoreError
+from seqexp.store.client_writer import ClientWriter
+from seqexp.store.local_writer import LocalWriter
+from seqexp.store.mlflow_settings import mlflow_settings
+from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.projection import Point
+from seqexp.store.run_writer import RunWriter
+
+TAGS = {"run_key": "abcd", "workspace": "w", "odd": 'it\'s "so" \\ %'}
+POINTS = [
+    Point("loss", 0.5, 2, 2_000),
+    Point("loss", 0.7, 1, 1_000),
+    Point("loss", 0.4, 2, 1_999),
+    Point("test/target/Größe _cm_/mae", 3.0, 0, 9_000),
+    Point("whole", 7, 3, 9_000),
+    Point("none", float("nan"), 0, 9_000),
+    Point("far", float("-inf"), 0, 9_000),
+    Point("far", float("inf"), 1, 9_000),
+]
+
+
+class Store:
+    """A local store with one experiment, and both ways to write to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "mlflow.db"
+        self.client = MlflowClient(tracking_uri=f"sqlite:///{self.path}")
+        self.experiment = self.client.create_experiment("sales", artifact_location=(folder / "mlartifacts").as_uri())
+        self.ways: dict[str, Callable[[], RunWriter]] = {
+            "client": lambda: ClientWriter(self.client, f"sqlite:///{self.path}"),
+            "local": lambda: LocalWriter(self.path),
+        }
+
+    def execute(self, words: str) -> list[Any]:
+        with closing(sqlite3.connect(self.path)) as database, database:
+            return database.execute(words).fetchall()
+
+
+@pytest.fixture
+def store(tmp_path: Path, migrated_store: Path) -> Store:
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
+    with mlflow_settings():
+        return Store(tmp_path)
+
+
+@pytest.fixture(params=["client", "local"])
+def writer(store: Store, request: pytest.FixtureRequest) -> RunWriter:
+    return store.ways[request.param]()
+
+
+def test_a_run_is_there_as_it_was_written(store: Store, writer: RunWriter) -> None:
+    begun = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    assert begun == writer.get(begun.run_id)
+    assert begun.artifact_uri.endswith(f"/mlartifacts/{begun.run_id}/artifacts")
+    writer.log(begun.run_id, {"topology.units": "32", "long": "x" * 7_000}, POINTS, {"odd": "new", "more": "y" * 9_000})
+    assert store.client.get_run(begun.run_id).info.status == "RUNNING"
+    writer.set_status(begun.run_id, "FAILED", 9_500)
+    writer.rename(begun.run_id, "abcd-2")
+    shown = store.client.get_run(begun.run_id)
+    assert (shown.info.run_name, shown.info.status, shown.info.lifecycle_stage) == ("abcd-2", "FAILED", "active")
+    assert (shown.info.start_time, shown.info.end_time) == (1_000, 9_500)
+    assert shown.data.params == {"topology.units": "32", "long": "x" * 6_000}
+    assert shown.data.tags == {**TAGS, "odd": "new", "more": "y" * 8_000, "mlflow.runName": "abcd-2"}
+    last = {**shown.data.metrics, "none": str(shown.data.metrics["none"])}
+    assert last == {"loss": 0.5, POINTS[3].name: 3.0, "whole": 7.0, "none": "nan", "far": 1.7976931348623157e308}
+    history = store.client.get_metric_history(begun.run_id, "loss")
+    assert sorted((one.step, one.timestamp, one.value) for one in history) == [
+        (1, 1_000, 0.7),
+        (2, 1_999, 0.4),
+        (2, 2_000, 0.5),
+    ]
+
+
+def test_what_is_written_again_is_stored_once(store: Store, writer: RunWriter) -> None:
+    run_id = writer.begin(store.experiment, "abcd-1", 1_000, TAGS).run_id
+    for points in (
+        POINTS[:2],
+        POINTS,
+        POINTS[:3],
+    ):  # of a number that is none MLflow's own client fails the second time
+        writer.log(
+            run_id, {"topology.units": "32"}, [point for point in points if point.name != "none"], {"odd": "new"}
+        )
+    assert len(store.client.get_metric_history(run_id, "loss")) == 3
+    assert store.client.get_run(run_id).data.metrics["loss"] == 0.5, "an earlier step became the last value"
+
+
+def test_runs_are_found_by_all_their_tags_the_newest_first(store: Store, writer: RunWriter) -> None:
+    first, second, third = (
+        writer.begin(store.experiment, str(started), started, {"run_key": key, "workspace": "w"}).run_id
+        for started, key in ((1_000, "abcd"), (3_000, "abcd"), (2_000, "abce"))
+    )
+    other = store.client.create_experiment("stock")
+    writer.begin(other, "elsewhere", 1_000, {"run_key": "abcd", "workspace": "w"})
+    key = {"run_key": "abcd", "workspace": "w"}
+    assert [run.run_id for run in writer.find(store.experiment, key)] == [second, first]
+    assert [run.run_id for run in writer.find(store.experiment, {"workspace": "w"})] == [second, third, first]
+    assert [run.started for run in writer.find(store.experiment, key)] == [3_000, 1_000]
+    assert writer.find(store.experiment, key)[0].tags["mlflow.runName"] == "3000"
+    assert writer.find(store.experiment, {"run_key": "ABCD"}) == []
+    writer.set_status(second, "KILLED", 4_000)
+    assert [run.run_id for run in writer.find(store.experiment, key, status="RUNNING")] == [first]
+    writer.set_status(second, "RUNNING")
+    assert [run.run_id for run in writer.find(store.experiment, key, status="RUNNING")] == [second, first]
+    store.client.delete_run(second)
+    assert [run.run_id for run in writer.find(store.experiment, key)] == [first]
+
+
+def test_files_lie_among_the_artifacts(store: Store, writer: RunWriter, tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("{}")
+    (tmp_path / "forecast.png").write_bytes(b"png")
+    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    files = {tmp_path / "record.json": "", tmp_path / "forecast.png": "figures/more"}
+    for _ in range(2):
+        writer.send_files(run, files)
+    assert [one.path for one in store.client.list_artifacts(run.run_id)] == ["figures", "record.json"]
+    (figure,) = store.client.list_artifacts(run.run_id, "figures/more")
+    assert (figure.path, figure.file_size) == ("figures/more/forecast.png", 3)
+
+
+@pytest.mark.parametrize("place", ["a folder/with space %20", "plain"])
+def test_an_experiment_that_somebody_made_keeps_its_artifacts_where_they_said(
+    place: str, store: Store, writer: RunWriter, tmp_path: Path
+) -> None:
+    folder = tmp_path / place
+    location = str(folder) if place == "plain" else folder.as_uri()
+    experiment = store.client.create_experiment("theirs", artifact_location=location)
+    (tmp_path / "record.json").write_text("{}")
+    run = writer.begin(experiment, "abcd-1", 1_000, {})
+    writer.send_files(run, {tmp_path / "record.json": ""})
+    assert [path.name for path in folder.rglob("*.json")] == ["record.json"]
+    assert [one.path for one in store.client.list_artifacts(run.run_id)] == ["record.json"]
+
+
+def _rows(store: Store) -> dict[str, list[Any]]:
+    """Return every row of every table, without what is drawn by chance."""
+    tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    run_ids = [run_id for (run_id,) in store.execute("SELECT run_uuid FROM runs ORDER BY start_time")]
+    rows = {}
+    for table in tables:
+        texts = [repr(row) for row in store.execute(f"SELECT * FROM {table}") if table != "experiments"]
+        for number, run_id in enumerate(run_ids):
+            texts = [text.replace(run_id, f"run {number}") for text in texts]
+        rows[table] = sorted(texts)
+    return rows
+
+
+def test_both_ways_leave_the_same_rows_in_all_tables(tmp_path: Path, migrated_store: Path) -> None:
+    """A new MLflow may keep more of a run than the rows that are written without it."""
+    left = []
+    for way in ("client", "local"):
+        shutil.copy(migrated_store, tmp_path / "mlflow.db")
+        store = Store(tmp_path)
+        writer = store.ways[way]()
+        for started in (1_000, 2_000):
+            run_id = writer.begin(store.experiment, "abcd-1", started, TAGS).run_id
+            writer.log(run_id, {"units": "32"}, POINTS)
+            writer.log(run_id, {}, [Point("loss", 0.1, 9, 9_000)], {"odd": "new", "more": "y"})
+            writer.rename(run_id, "abcd-2")
+            writer.set_status(run_id, "FINISHED", 9_500)
+        left.append(_rows(store))
+    by_client, by_local = left
+    assert by_client == by_local
+    assert len(by_local["metrics"]) == 2 * (len(POINTS) + 1)
+
+
+def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path: Path) -> None:
+    uri = f"sqlite:///{store.path}"
+    assert isinstance(MlflowStore(uri, tmp_path)._runs, LocalWriter)
+    store.execute("ALTER TABLE runs ADD COLUMN archived_at BIGINT")
+    assert LocalWriter.of(store.path) is None
+    assert isinstance(MlflowStore(uri, tmp_path)._runs, ClientWriter)
+
+
+def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
+    writer = LocalWriter(store.path)
+    with pytest.raises(StoreError, match="no run beef"):
+        writer.get("beef")
+    with pytest.raises(StoreError, match="no experiment 77"):
+        writer.begin("77", "abcd-1", 1_000, {})
+    with pytest.raises(sqlite3.IntegrityError):
+        writer.log("beef", {"units": "32"})
+
+
+def test_nothing_of_a_call_that_fails_is_kept(store: Store) -> None:
+    writer = LocalWriter(store.path)
+    run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
+    with pytest.raises((sqlite3.Error, TypeError)):
+        writer.log(run_id, {"units": "32"}, tags={"odd": b"bytes".hex})  # type: ignore[dict-item]
+    assert store.client.get_run(run_id).data.params == {}
