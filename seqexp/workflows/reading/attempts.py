@@ -64,6 +64,28 @@ def check_has_figures(run: StoredRun) -> None:
     raise StoreError(f"The run {name} {ended}{why}", mend=mend)
 
 
+def check_any_has_figures(word: str, runs: Sequence[StoredRun]) -> None:
+    """Refuse a sweep or an experiment that was named and has nothing to be compared.
+
+    Raises:
+        StoreError: None of its runs finished with figures.
+    """
+    if any(map(_has_figures, runs)):
+        return
+    if len(runs) == 1:
+        check_has_figures(runs[0])
+    ways = Counter(_way(run) for run in runs)
+    listed = ", ".join(f"{count} {way}" for way, count in ways.items())
+    mend = "seqexp list runs says why each ended; seqexp sweep ... --retry-failed runs the failed ones again."
+    raise StoreError(f"None of the {len(runs)} runs of {word} has figures to compare: {listed}.", mend=mend)
+
+
+def _way(run: StoredRun) -> str:
+    reason = run.record.error.get("reason") if run.record.error else None
+    way = {"FINISHED": "trained on every row", "FAILED": "failed", "KILLED": "stopped"}[run.record.status]
+    return f"{way} ({reason})" if reason and run.record.status == "FAILED" else way
+
+
 def _has_figures(run: StoredRun) -> bool:
     return run.record.status == "FINISHED" and bool(run.record.metrics)
 

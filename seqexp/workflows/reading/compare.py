@@ -17,7 +17,7 @@ from seqexp.store.find_runs import find_run, find_standing, list_runs
 from seqexp.store.run_dir import FORECASTS, StoredRun, taken_out
 from seqexp.store.sweep_dir import list_sweeps, read_plan
 from seqexp.workflows.project import Project
-from seqexp.workflows.reading.attempts import check_has_figures, is_attempt, set_apart
+from seqexp.workflows.reading.attempts import check_any_has_figures, check_has_figures, is_attempt, set_apart
 from seqexp.workflows.reading.choose import choose_runs
 from seqexp.workflows.reading.common_ground import find_common_ground
 from seqexp.workflows.reading.from_mlflow import find_shown
@@ -248,6 +248,8 @@ def _runs_named(project: Project, words: Sequence[str]) -> list[StoredRun]:
             several = [run]
             if is_attempt(word, run):
                 named[run.path] = word
+        else:
+            check_any_has_figures(word, several)
         found |= {run.path: run for run in several}
     return set_apart(list(found.values()), named)
 

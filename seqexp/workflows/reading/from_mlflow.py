@@ -12,7 +12,7 @@ from seqexp.store.run_dir import StoredRun
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.publishing.summary import has_summary, run_of_record, run_of_summary
-from seqexp.workflows.reading.attempts import check_has_figures, set_apart
+from seqexp.workflows.reading.attempts import check_any_has_figures, check_has_figures, set_apart
 
 _RECORD = "record.json"
 _LEAST = 4  # characters of a key that stand for it
@@ -44,7 +44,9 @@ def _named(store: MlflowRuns, words: Sequence[str], shown: Sequence[ShownRun]) -
         several = _several_runs(word, shown)
         meant = several or _by_key(word, shown, store.uri)
         read |= {run.run_id: _run_of(store, run) for run in meant if run.run_id not in read}
-        if not several:
+        if several:
+            check_any_has_figures(word, [read[run.run_id] for run in meant])
+        else:
             attempts = [read[run.run_id] for run in meant]
             check_has_figures(max(attempts, key=lambda run: run.record.standing))
             named |= {run.path: word for run in attempts if len(attempts) == 1}

@@ -142,6 +142,23 @@ def test_a_run_that_is_named_and_has_no_figures_is_refused(
         compare_runs(project, [name.format(key=key) for name in (*beside, word)])
 
 
+@pytest.mark.parametrize("meaning", ["sweep", "experiment"])
+def test_a_sweep_that_is_named_and_has_no_figures_is_refused(
+    meaning: str, done: tuple[Project, Plan, SweepResult], tmp_path: Path
+) -> None:
+    """It was answered with "No finished runs to compare", and that with exit code 0."""
+    shutil.copytree(done[0].sweeps, tmp_path / "sweeps")
+    first, second, third, *_ = (run.record for run in _runs(done))
+    error = {"reason": "diverged", "message": "train/loss is nan"}
+    records = [replace(record, status="FAILED", metrics={}, error=error) for record in (first, second)]
+    for record in (*records, replace(third, status="KILLED", metrics={})):
+        write_run(tmp_path / "runs", record, {"error.txt": b""})
+    word = {"sweep": done[1].key[:8], "experiment": "seqexp"}[meaning]
+    says = rf"None of the 3 runs of {word} has figures to compare: 2 failed \(diverged\), 1 stopped(.|\n)*list runs"
+    with pytest.raises(StoreError, match=says):
+        compare_runs(open_project(tmp_path), [word])
+
+
 def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepResult]) -> None:
     (comparison,) = compare_runs(done[0], [])
     (found,) = comparison.differences
