@@ -22,11 +22,15 @@ Compose = Callable[..., ExperimentSpec]
 WORDS = ["data=table", "data.targets=[c0]", "data.features=all", "topology=many_to_one", "timesteps=512"]
 MEASURE = """
 import resource, sys
+from pathlib import Path
 from seqexp.cli.main import main
 try:
     main()
 finally:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if sys.platform == "linux":  # where ru_maxrss is at least the size of the process that started this one
+        peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(peak, file=sys.stderr)
 """
 
