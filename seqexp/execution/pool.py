@@ -94,18 +94,21 @@ class Pool(Executor):
         self._hire(n_tasks)
 
     def run(self, tasks: Sequence[Task], handle: Handle) -> None:
-        """Give every worker a task as soon as it is free."""
+        """Give every worker a task as soon as it is free, and only then have it heard how its last one ended."""
         schedule, attempts = Schedule(tasks), Counter[int]()
-        while schedule or any(worker.task for worker in self._workers):
+        event: Event | None = None
+        while True:
             busy = sum(worker.task is not None for worker in self._workers)
             self._hire(busy + len(schedule))
-            for worker in self._workers:
-                if worker.is_ready and worker.task is None and (task := schedule.next_for(worker.name)) is not None:
-                    worker.give(task)
-                    schedule.add(handle(Started(task.number, worker.name)))
+            for heard in [event, *self._begin(schedule)]:
+                if heard is not None:
+                    schedule.add(handle(heard))
+            event = None
+            if schedule and any(map(_is_free, self._workers)):
+                continue  # with what was added just now
+            if not schedule and not any(worker.task for worker in self._workers):
+                return
             event = self._next_event(schedule, attempts)
-            if event is not None:
-                schedule.add(handle(event))
 
     def stop(self, number: int) -> None:
         """Tell the worker that is at the task, if one is."""
@@ -122,6 +125,15 @@ class Pool(Executor):
     def _hire(self, n_tasks: int) -> None:
         while len(self._workers) < min(self.room(), n_tasks):
             self._workers.append(self._make_worker())
+
+    def _begin(self, schedule: Schedule) -> list[Event]:
+        """Give the workers that are free a task each, as far as there are any."""
+        begun: list[Event] = []
+        for worker in filter(_is_free, self._workers):
+            if (task := schedule.next_for(worker.name)) is not None:
+                worker.give(task)
+                begun.append(Started(task.number, worker.name))
+        return begun
 
     def _next_event(self, schedule: Schedule, attempts: Counter[int]) -> Event | None:
         """Look at the clock (before all else: other workers may never be still), then wait for what a worker says."""
@@ -156,3 +168,7 @@ class Pool(Executor):
             schedule.again(task)
             return Lost(task.number, worker.name, death.message)
         return Broken(task.number, worker.name, death.reason, death.message, death.explanation)
+
+
+def _is_free(worker: Worker) -> bool:
+    return worker.is_ready and worker.task is None

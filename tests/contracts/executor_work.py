@@ -34,6 +34,8 @@ def work(payload: Any, tell: Callable[[Any], None]) -> Any:
     """Do what the payload says."""
     if isinstance(payload, Reading):
         return payload.read()
+    if "touches" in payload:
+        Path(payload["touches"]).touch()
     for content in payload.get("tells", []):
         tell(content)
     if "raises" in payload:

@@ -191,6 +191,20 @@ class TestPools:
         last = _last(_events(pool(), _tasks(*({"sleeps": 0.3} for _ in range(6)))))
         assert len({event.result[1] for event in last.values()}) == 2
 
+    def test_a_worker_goes_on_while_the_driver_hears_how_its_last_task_ended(self, pool: Make, tmp_path: Path) -> None:
+        """To record a run takes 20 ms, for which every worker waited after every run."""
+        second, was_begun = tmp_path / "second", []
+
+        def handle(event: Event) -> None:
+            if event.is_last and event.number == 0:
+                ends = time.monotonic() + 20
+                while not second.exists() and time.monotonic() < ends:
+                    time.sleep(0.01)
+                was_begun.append(second.exists())
+
+        pool(workers=1).run(_tasks({}, {"touches": str(second)}), handle)
+        assert was_begun == [True]
+
     def test_a_task_whose_worker_is_killed_is_tried_again(self, pool: Make, tmp_path: Path) -> None:
         tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})
         events = _events(pool(), tasks)
