@@ -51,9 +51,10 @@ def package_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version for name, _, version in _installed(PACKAGES)}}
 
 
-def installed_requirements(names: Sequence[str]) -> list[str]:
+@cache
+def installed_requirements(*names: str) -> tuple[str, ...]:
     """Return what pip would have to install for packages, under the names they are installed under here."""
-    return [f"{distribution}=={version}" for _, distribution, version in _installed(names)]
+    return tuple(f"{distribution}=={version}" for _, distribution, version in _installed(names))
 
 
 def _installed(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:

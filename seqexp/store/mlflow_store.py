@@ -68,6 +68,7 @@ class MlflowStore:
             self._client.search_experiments(max_results=1)
             quick = LocalWriter.of(path) if path is not None else None
         self._runs: RunWriter = quick or ClientWriter(self._client, uri)
+        self._experiments: dict[tuple[str, RunsView | None], str] = {}
         self._shelf = ViewShelf(self._client, self._failures)
 
     def open_run(
@@ -128,6 +129,8 @@ class MlflowStore:
     def open_sweep(self, sweep: SweepProjection) -> str:
         """Show a sweep as running, or as running again, and return its MLflow run id."""
         with self._explained():
+            import mlflow.pyfunc  # noqa: F401  (for the models at its end: there is more time for it now)
+
             experiment_id = self._experiment(sweep.experiment, sweep.view)
             if found := self._runs.find(experiment_id, sweep.identity):
                 self._runs.set_status(found[0].run_id, "RUNNING")
@@ -196,6 +199,12 @@ class MlflowStore:
             return self._shelf.page_of(experiment, view)
 
     def _experiment(self, name: str, view: RunsView | None = None) -> str:
+        """Return the id of an experiment, which is looked for once."""
+        if (name, view) not in self._experiments:
+            self._experiments[name, view] = self._open_experiment(name, view)
+        return self._experiments[name, view]
+
+    def _open_experiment(self, name: str, view: RunsView | None) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)

@@ -91,7 +91,7 @@ class LoggedModel:
     loader_module: str
     inputs: dict[str, tuple[int, ...]]
     output_shape: tuple[int, ...]
-    requirements: list[str]
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)

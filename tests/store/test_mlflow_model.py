@@ -14,7 +14,7 @@ from mlflow.models import Model
 from seqexp.store.mlflow_model import save_pyfunc
 from seqexp.store.projection import LoggedModel
 
-REQUIREMENTS = ["mlflow==3.17.2", "seqexp==0.1.0", "numpy==2.4.6"]
+REQUIREMENTS = ("mlflow==3.17.2", "seqexp==0.1.0", "numpy==2.4.6")
 BY_CHANCE = {"model_uuid", "utc_time_created"}
 
 
@@ -39,7 +39,7 @@ def test_its_files_say_what_mlflow_would_say(inputs: dict[str, tuple[int, ...]],
             data_path=str(source),
             mlflow_model=Model(run_id="beef", model_id="m-beef"),
             signature=signature,
-            pip_requirements=REQUIREMENTS,
+            pip_requirements=list(REQUIREMENTS),
         )
     described, expected = _yaml(ours / "MLmodel"), _yaml(theirs / "MLmodel")
     assert described["flavors"]["python_function"].pop("data") == "data"

@@ -150,5 +150,5 @@ def gathered_model(run: StoredRun) -> Iterator[LoggedModel]:
             loader_module=LOADER,
             inputs=inputs,
             output_shape=(-1, spec["output_length"], len(data["targets"])),
-            requirements=installed_requirements(("mlflow", "seqexp", "tensorflow", "keras", "numpy")),
+            requirements=installed_requirements("mlflow", "seqexp", "tensorflow", "keras", "numpy"),
         )
