@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from seqexp.errors import StoreError
 from seqexp.store.client_writer import upload
+from seqexp.store.local_store import local_path
 from seqexp.store.projection import Point
 from seqexp.store.run_writer import LONGEST_PARAM, LONGEST_TAG, RunWriter, SentRun
 
@@ -55,8 +56,17 @@ class LocalWriter(RunWriter):
         self._path = path
 
     @classmethod
-    def of(cls, path: Path) -> LocalWriter | None:
-        """Return the writer of a file, or None where its tables are not those that are known."""
+    def of(cls, uri: str) -> LocalWriter | None:
+        """Return the writer of a store, or None where it is not sure that the same rows come of it.
+
+        That is where the store is on a server, where MLflow reads another file from the address (one with ``?`` or
+        ``%``), and where the tables are not those that are known.
+        """
+        from sqlalchemy.engine import make_url
+
+        path = local_path(uri)
+        if path is None or make_url(uri).database != str(path):
+            return None
         writer = cls(path)
         with writer._database() as database:
             for table, columns in _TABLES.items():

@@ -66,8 +66,7 @@ class MlflowStore:
                 make_store(path)
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
-            quick = LocalWriter.of(path) if path is not None else None
-        self._runs: RunWriter = quick or ClientWriter(self._client, uri)
+            self._runs: RunWriter = LocalWriter.of(uri) or ClientWriter(self._client, uri)
         self._experiments: dict[tuple[str, RunsView | None], str] = {}
         self._shelf = ViewShelf(self._client, self._failures)
 

@@ -182,8 +182,14 @@ def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path:
     uri = f"sqlite:///{store.path}"
     assert isinstance(MlflowStore(uri, tmp_path)._runs, LocalWriter)
     store.execute("ALTER TABLE runs ADD COLUMN archived_at BIGINT")
-    assert LocalWriter.of(store.path) is None
     assert isinstance(MlflowStore(uri, tmp_path)._runs, ClientWriter)
+
+
+def test_so_is_one_whose_address_names_another_file_to_mlflow(tmp_path: Path, migrated_store: Path) -> None:
+    for name in ("mlflow.db?timeout=5", "a%20b.db"):
+        shutil.copy(migrated_store, tmp_path / name)
+        assert LocalWriter.of(f"sqlite:///{tmp_path / name}") is None
+    assert LocalWriter.of("http://127.0.0.1:5000") is None
 
 
 def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
