@@ -6,10 +6,11 @@ returns, and says how a task ended that gave no result.
 
 from __future__ import annotations
 
+import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -57,7 +58,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Started(Event):
-    """A worker began with it; again, if it is tried again."""
+    """A worker began with it; again, if it is tried again.
+
+    Attributes:
+        when: In seconds since 1970.
+    """
+
+    when: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True)

@@ -94,21 +94,24 @@ class Pool(Executor):
         self._hire(n_tasks)
 
     def run(self, tasks: Sequence[Task], handle: Handle) -> None:
-        """Give every worker a task as soon as it is free, and only then have it heard how its last one ended."""
+        """Give a worker its next task as soon as it is free, and only then have it heard how its last one ended."""
         schedule, attempts = Schedule(tasks), Counter[int]()
         event: Event | None = None
         while True:
+            begun: list[Event] = []
+            try:
+                begun = self._begin(schedule)
+            finally:  # what a task came to is not lost because the next one cannot be begun
+                if event is not None:
+                    schedule.add(handle(event))
+            for started in begun:
+                schedule.add(handle(started))
             busy = sum(worker.task is not None for worker in self._workers)
-            self._hire(busy + len(schedule))
-            for heard in [event, *self._begin(schedule)]:
-                if heard is not None:
-                    schedule.add(handle(heard))
-            event = None
-            if schedule and any(map(_is_free, self._workers)):
-                continue  # with what was added just now
-            if not schedule and not any(worker.task for worker in self._workers):
+            if not busy and not schedule:
                 return
-            event = self._next_event(schedule, attempts)
+            self._hire(busy + len(schedule))
+            waits = schedule and any(map(_is_free, self._workers))
+            event = None if waits else self._next_event(schedule, attempts)
 
     def stop(self, number: int) -> None:
         """Tell the worker that is at the task, if one is."""

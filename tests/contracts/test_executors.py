@@ -16,6 +16,7 @@ import pytest
 from seqexp.errors import ExecutionError
 from seqexp.execution.contract import Broken, Ended, Event, Executor, Lost, Started, Task, Told
 from seqexp.execution.inline import InlineExecutor
+from seqexp.execution.pool import Worker
 from seqexp.execution.processes import ProcessExecutor
 from seqexp.execution.ray import RayExecutor
 
@@ -105,7 +106,9 @@ class TestEvery:
         assert [type(event) for event in events] == [Started, Told, Told, Ended]
         assert [event.content for event in events if isinstance(event, Told)] == [1, {"a": 2}]
 
-    def test_nothing_to_do_is_done(self, executor: Executor) -> None:
+    def test_nothing_to_do_is_done(self, executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor is a cluster joined for it, which may be away."""
+        monkeypatch.setattr(executor, "room", lambda: pytest.fail("somebody asked for room"))
         assert _events(executor, []) == []
 
     @pytest.mark.parametrize(
@@ -204,6 +207,38 @@ class TestPools:
 
         pool(workers=1).run(_tasks({}, {"touches": str(second)}), handle)
         assert was_begun == [True]
+
+    def test_what_is_added_when_the_only_worker_died_is_run_by_another(self, pool: Make, tmp_path: Path) -> None:
+        """A search chooses its next trial when it hears that one failed."""
+        more = [Task(1, {"gives": "more"})]
+        last: dict[int, Event] = {}
+
+        def handle(event: Event) -> list[Task] | None:
+            if event.is_last:
+                last[event.number] = event
+            return more if isinstance(event, Broken) else None
+
+        dying = {"dies": str(tmp_path / "deaths"), "times": 9}
+        pool(workers=1, retries=0).run(_tasks(dying), handle)
+        assert isinstance(last[0], Broken)
+        assert last[1].result[0] == "more"
+
+    def test_a_result_is_heard_though_the_next_task_cannot_be_begun(
+        self, pool: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        heard = []
+        executor = pool(workers=1)
+        give = Worker.give
+
+        def fails_later(worker: Worker, task: Task) -> None:
+            if task.number == 1:
+                raise ExecutionError("no room to send it")
+            give(worker, task)
+
+        monkeypatch.setattr(Worker, "give", fails_later)
+        with pytest.raises(ExecutionError, match="no room"):
+            executor.run(_tasks({"gives": 1}, {}), heard.append)
+        assert [event.result[0] for event in heard if event.is_last] == [1]
 
     def test_a_task_whose_worker_is_killed_is_tried_again(self, pool: Make, tmp_path: Path) -> None:
         tasks = _tasks({"dies": str(tmp_path / "f"), "times": 1, "gives": "well"}, {"gives": 1})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -115,7 +114,7 @@ class SweepDriver:
         """Hear of one thing that happened."""
         number, spec = event.number, self._points[event.number].spec
         if isinstance(event, Started):
-            self._begun[number], self._histories[number] = time.time(), []
+            self._begun[number], self._histories[number] = event.when, []
             self._reporter.started(number, event.worker, spec, self._points[number].title)
         elif isinstance(event, Told):
             self._histories[number].append(event.content.as_row())
