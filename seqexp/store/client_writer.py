@@ -8,7 +8,7 @@ from typing import Any
 
 from seqexp.store.mlflow_batches import batches
 from seqexp.store.projection import Point
-from seqexp.store.run_writer import RunWriter, SentRun
+from seqexp.store.run_writer import RunWriter, SentExperiment, SentRun, Texts
 
 
 class ClientWriter(RunWriter):
@@ -18,7 +18,13 @@ class ClientWriter(RunWriter):
         """Take the client of the store at an address."""
         self._client, self._uri = client, uri
 
-    def find(self, experiment_id: str, tags: Mapping[str, str], *, status: str = "") -> list[SentRun]:
+    def experiment(self, name: str) -> SentExperiment | None:
+        """Ask for it by its name."""
+        if (found := self._client.get_experiment_by_name(name)) is None:
+            return None
+        return SentExperiment(str(found.experiment_id), found.lifecycle_stage == "deleted", found.tags)
+
+    def find(self, experiment_id: str, tags: Texts, *, status: str = "") -> list[SentRun]:
         """Search by tags."""
         words = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
         words += [f"attributes.status = '{status}'"] if status else []
@@ -28,17 +34,11 @@ class ClientWriter(RunWriter):
         """Return a run that is there."""
         return _sent(self._client.get_run(run_id))
 
-    def begin(self, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> SentRun:
+    def begin(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Make a run."""
         return _sent(self._client.create_run(experiment_id, started, dict(tags), name))
 
-    def log(
-        self,
-        run_id: str,
-        params: Mapping[str, str],
-        points: Sequence[Point] = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
+    def log(self, run_id: str, params: Texts, points: Sequence[Point] = (), tags: Texts | None = None) -> None:
         """Log all of it in as few calls as MLflow allows."""
         for batch in batches(params, points, tags or {}):
             self._client.log_batch(run_id, **batch)
@@ -53,6 +53,11 @@ class ClientWriter(RunWriter):
             self._client.update_run(run_id, status=status)
         else:
             self._client.set_terminated(run_id, status, end_time=ended)
+
+    def finish(self, run_id: str, status: str, ended: int, params: Texts, points: Sequence[Point], tags: Texts) -> None:
+        """End it first: to do that, a store reads all that was logged."""
+        self.set_status(run_id, status, ended)
+        self.log(run_id, params, points, tags)
 
     def send_files(self, run: SentRun, files: Mapping[Path, str]) -> None:
         """Copy or upload files, as the kind of place asks for."""

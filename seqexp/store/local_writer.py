@@ -1,30 +1,34 @@
 """Runs written straight into the tables of a local store.
 
-MLflow's client makes an object of every row, of which a run has hundreds: 50 ms of a core for each run of a sweep,
-where SQLite takes 2. The rows are the same, as a test holds for all tables. They are written only where the tables are
-those that MLflow 3.13 to 3.17 make; any other store is left to the client.
+MLflow's client makes an object of every row, of which a run has hundreds: 50 ms of a core for each run of a sweep, in
+place of 10. A test holds that the rows of all tables are the same. They are written only where the columns are those
+that MLflow 3.13 to 3.17 make; any other store is left to the client.
 """
 
 from __future__ import annotations
 
 import math
+import posixpath
+import re
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import quote
 from uuid import uuid4
 
 from seqexp.errors import StoreError
 from seqexp.store.client_writer import upload
 from seqexp.store.local_store import local_path
 from seqexp.store.projection import Point
-from seqexp.store.run_writer import LONGEST_PARAM, LONGEST_TAG, RunWriter, SentRun
+from seqexp.store.run_writer import LONGEST_PARAM, LONGEST_TAG, RunWriter, SentExperiment, SentRun, Texts
 
 _PATIENCE = 20.0  # seconds to wait for another writer, as MLflow does
 _LARGEST = 1.7976931348623157e308  # what MLflow keeps of an infinite number
-_RUN_NAME = "mlflow.runName"  # a run's name stands in its row and in this tag
+_RUN_NAME, _USER = "mlflow.runName", "mlflow.user"  # tags that stand in a run's row, too
+_NAME = re.compile(r"[/\w.\- :]{1,250}")  # of params, metrics and tags
 _TABLES = {
     "runs": "artifact_uri deleted_time end_time entry_point_name experiment_id lifecycle_stage name run_uuid "
     "source_name source_type source_version start_time status user_id",
@@ -33,10 +37,11 @@ _TABLES = {
     "latest_metrics": "is_nan key run_uuid step timestamp value",
     "tags": "key run_uuid value",
 }
+_NAMED_TWICE = "SELECT name FROM experiments GROUP BY name HAVING count(*) > 1"  # in several workspaces of MLflow's
 _BEGIN = """
 INSERT INTO runs (run_uuid, name, experiment_id, status, start_time, artifact_uri, user_id, lifecycle_stage,
                   source_type, source_name, source_version, entry_point_name)
-VALUES (?, ?, ?, 'RUNNING', ?, ?, 'unknown', 'active', 'UNKNOWN', '', '', '')"""
+VALUES (?, ?, ?, 'RUNNING', ?, ?, ?, 'active', 'UNKNOWN', '', '', '')"""
 _ADD_PARAM = "INSERT OR IGNORE INTO params (run_uuid, key, value) VALUES (?, ?, ?)"
 _ADD_POINT = "INSERT OR IGNORE INTO metrics (run_uuid, key, step, timestamp, value, is_nan) VALUES (?, ?, ?, ?, ?, ?)"
 _KEEP_LATEST = """
@@ -47,6 +52,7 @@ WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, va
 _SET_TAG = """
 INSERT INTO tags (run_uuid, key, value) VALUES (?, ?, ?)
 ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value"""
+_SET_STATUS = "UPDATE runs SET status = ?, end_time = coalesce(?, end_time) WHERE run_uuid = ?"
 
 
 class LocalWriter(RunWriter):
@@ -54,6 +60,7 @@ class LocalWriter(RunWriter):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._of_thread = threading.local()
 
     @classmethod
     def of(cls, uri: str) -> LocalWriter | None:
@@ -64,8 +71,8 @@ class LocalWriter(RunWriter):
         """
         from sqlalchemy.engine import make_url
 
-        path = local_path(uri)
-        if path is None or make_url(uri).database != str(path):
+        path, read = local_path(uri), make_url(uri).database
+        if path is None or read is None or Path(read) != path:
             return None
         writer = cls(path)
         with writer._database() as database:
@@ -73,9 +80,29 @@ class LocalWriter(RunWriter):
                 found = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
                 if found != set(columns.split()):
                     return None
-        return writer
+            return None if database.execute(_NAMED_TWICE).fetchall() else writer
 
-    def find(self, experiment_id: str, tags: Mapping[str, str], *, status: str = "") -> list[SentRun]:
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep one connection open: whenever it opens one, SQLite reads the definitions of MLflow's sixty tables."""
+        with self._opened() as self._of_thread.database:
+            try:
+                yield
+            finally:
+                self._of_thread.database = None
+
+    def experiment(self, name: str) -> SentExperiment | None:
+        """Look for it by its name."""
+        with self._database() as database:
+            words = "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?"
+            if not (found := database.execute(words, (name,)).fetchall()):
+                return None
+            ((experiment_id, stage),) = found
+            of_experiment = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
+            tags = dict(database.execute(of_experiment, (experiment_id,)))
+        return SentExperiment(str(experiment_id), stage == "deleted", tags)
+
+    def find(self, experiment_id: str, tags: Texts, *, status: str = "") -> list[SentRun]:
         """Search by tags."""
         words, values = "experiment_id = ? AND lifecycle_stage = 'active'", [experiment_id]
         if status:
@@ -93,67 +120,95 @@ class LocalWriter(RunWriter):
                 raise StoreError(f"The store {self._path} has no run {run_id}.", key="tracking.uri")
             return found[0]
 
-    def begin(self, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> SentRun:
+    def begin(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Make a run."""
         from mlflow.utils.uri import append_to_uri_path
 
-        run_id = uuid4().hex
+        _check_names(tags)
+        run_id, all_tags = uuid4().hex, {**tags, _RUN_NAME: name}
         with self._database() as database:
-            of_experiment = "SELECT artifact_location FROM experiments WHERE experiment_id = ?"
-            if (place := database.execute(of_experiment, (experiment_id,)).fetchone()) is None:
+            words = "SELECT artifact_location FROM experiments WHERE experiment_id = ? AND lifecycle_stage = 'active'"
+            if not (found := database.execute(words, (experiment_id,)).fetchall()):
                 raise StoreError(f"The store {self._path} has no experiment {experiment_id}.", key="tracking.uri")
-            artifact_uri = append_to_uri_path(place[0], run_id, "artifacts")
-            database.execute(_BEGIN, (run_id, name, experiment_id, started, artifact_uri))
-            _set_tags(database, run_id, {**tags, _RUN_NAME: name})
-        return SentRun(run_id, artifact_uri, started, {**tags, _RUN_NAME: name})
+            artifact_uri = append_to_uri_path(found[0][0], run_id, "artifacts")
+            user = tags.get(_USER, "unknown")
+            database.execute(_BEGIN, (run_id, name, experiment_id, started, artifact_uri, user))
+            _set_tags(database, run_id, all_tags)
+        return SentRun(run_id, artifact_uri, started, all_tags)
 
-    def log(
-        self,
-        run_id: str,
-        params: Mapping[str, str],
-        points: Sequence[Point] = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
+    def log(self, run_id: str, params: Texts, points: Sequence[Point] = (), tags: Texts | None = None) -> None:
         """Write all of it at once."""
-        rows = [(run_id, point.name, int(point.step), point.time, *_stored(float(point.value))) for point in points]
-        with self._database() as database:
-            database.executemany(_ADD_PARAM, ((run_id, key, value[:LONGEST_PARAM]) for key, value in params.items()))
-            database.executemany(_ADD_POINT, rows)
-            # The last of each metric, as tables of runs show it.
-            database.executemany(_KEEP_LATEST, {row[1]: row for row in sorted(rows)}.values())
-            _set_tags(database, run_id, tags or {})
+        with self._run(run_id) as database:
+            _log(database, run_id, params, points, tags or {})
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name."""
-        with self._database() as database:
+        with self._run(run_id) as database:
             database.execute("UPDATE runs SET name = ? WHERE run_uuid = ?", (name, run_id))
             _set_tags(database, run_id, {_RUN_NAME: name})
 
     def set_status(self, run_id: str, status: str, ended: int | None = None) -> None:
         """Say that it runs again, or how it ended."""
-        with self._database() as database:
-            words = "UPDATE runs SET status = ?, end_time = coalesce(?, end_time) WHERE run_uuid = ?"
-            database.execute(words, (status, ended, run_id))
+        with self._run(run_id) as database:
+            database.execute(_SET_STATUS, (status, ended, run_id))
+
+    def finish(self, run_id: str, status: str, ended: int, params: Texts, points: Sequence[Point], tags: Texts) -> None:
+        """Write all of it at once."""
+        with self._run(run_id) as database:
+            database.execute(_SET_STATUS, (status, ended, run_id))
+            _log(database, run_id, params, points, tags)
 
     def send_files(self, run: SentRun, files: Mapping[Path, str]) -> None:
         """Copy files; where the experiment keeps its own elsewhere, MLflow knows how."""
-        place = urlparse(run.artifact_uri)
-        if place.scheme not in ("", "file"):
+        from mlflow.utils.file_utils import local_file_uri_to_path
+
+        place = local_file_uri_to_path(run.artifact_uri)
+        if not Path(place).is_absolute():
             upload(run, files, f"sqlite:///{self._path}")
             return
         for path, folder in files.items():
-            target = Path(unquote(place.path)) / folder
+            target = Path(place) / folder
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
 
     @contextmanager
+    def _run(self, run_id: str) -> Iterator[sqlite3.Connection]:
+        """Begin to write to a run, which must not be deleted."""
+        with self._database() as database:
+            words = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
+            if not database.execute(words, (run_id,)).fetchall():
+                raise StoreError(f"The run {run_id} was deleted from the store {self._path}.", key="tracking.uri")
+            yield database
+
+    @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=_PATIENCE)) as database, database:
+        """Give the connection of the session, or one for this call; what is written with it is kept at the end."""
+        if (database := getattr(self._of_thread, "database", None)) is not None:
+            with database:
+                yield database
+        else:
+            with self._opened() as database, database:
+                yield database
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        there = f"file:{quote(str(self._path))}?mode=rw"  # not made anew where it was moved away
+        with closing(sqlite3.connect(there, uri=True, timeout=_PATIENCE)) as database:
             database.execute("PRAGMA foreign_keys = ON")
             yield database
 
 
-def _set_tags(database: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> None:
+def _log(database: sqlite3.Connection, run_id: str, params: Texts, points: Sequence[Point], tags: Texts) -> None:
+    _check_names({**params, **tags}.keys() | {point.name for point in points})
+    rows = [(run_id, point.name, int(point.step), point.time, *_stored(float(point.value))) for point in points]
+    database.executemany(_ADD_PARAM, ((run_id, key, value[:LONGEST_PARAM]) for key, value in params.items()))
+    database.executemany(_ADD_POINT, rows)
+    # The last of each metric, as tables of runs show it.
+    database.executemany(_KEEP_LATEST, {row[1]: row for row in sorted(rows)}.values())
+    _set_tags(database, run_id, tags)
+
+
+def _set_tags(database: sqlite3.Connection, run_id: str, tags: Texts) -> None:
     database.executemany(_SET_TAG, ((run_id, key, value[:LONGEST_TAG]) for key, value in tags.items()))
 
 
@@ -164,6 +219,14 @@ def _sent(database: sqlite3.Connection, words: str, values: Sequence[str]) -> li
         SentRun(run_id, artifact_uri, started or 0, dict(database.execute(of_run, (run_id,))))
         for run_id, artifact_uri, started in runs
     ]
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse what MLflow's client would refuse: pages and later exports rely on it."""
+    for name in names:
+        if not _NAME.fullmatch(name) or posixpath.normpath(name) != name or name == "." or name.startswith(("..", "/")):
+            mend = "Letters, digits and _ - . : / and spaces make a name."
+            raise StoreError(f"MLflow takes no param, metric or tag of the name {name!r}.", mend=mend)
 
 
 def _stored(value: float) -> tuple[float, bool]:

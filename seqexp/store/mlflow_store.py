@@ -1,7 +1,7 @@
 """The MLflow side of the store: open it, fill a run, and do either twice without harm.
 
-Everything goes through ``MlflowClient`` with explicit ids: the fluent API keeps a run open behind one's back, and ends
-it as FINISHED when a process crashes.
+Everything goes through ``MlflowClient`` with explicit ids, or past it where that is quicker (:mod:`local_writer`): the
+fluent API keeps a run open behind one's back, and ends it as FINISHED when a process crashes.
 """
 
 from __future__ import annotations
@@ -59,15 +59,13 @@ class MlflowStore:
 
         self.uri = uri
         self._artifacts = artifacts
-        self._of_database = (SQLAlchemyError, sqlite3.Error)
-        self._failures = (MlflowException, *self._of_database, OSError)
+        self._failures = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
         with self._explained(), nullcontext() if is_patient else asked_briefly(), alone(uri):
             if (path := local_path(uri)) is not None and not path.exists():
                 make_store(path)
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
             self._runs: RunWriter = LocalWriter.of(uri) or ClientWriter(self._client, uri)
-        self._experiments: dict[tuple[str, RunsView | None], str] = {}
         self._shelf = ViewShelf(self._client, self._failures)
 
     def open_run(
@@ -107,7 +105,7 @@ class MlflowStore:
         Raises:
             StoreError: The store refuses, or cannot be reached.
         """
-        with self._explained():
+        with self._explained(), self._runs.session():
             experiment_id = self._experiment(run.experiment, run.view)
             found = self._find_sent(experiment_id, run)
             if found is not None and found.tags.get(READY):
@@ -120,9 +118,7 @@ class MlflowStore:
             self._runs.send_files(sent, run.files)
             if run.model is not None and not self._has_model(experiment_id, sent.run_id):
                 self._log_model(experiment_id, sent.run_id, run.model)
-            # By the client this call takes the longer the more there is of the run: all else comes after it.
-            self._runs.set_status(sent.run_id, run.status, run.ended)
-            self._runs.log(sent.run_id, run.params, run.points, tags)
+            self._runs.finish(sent.run_id, run.status, run.ended, run.params, run.points, tags)
             return sent.run_id
 
     def open_sweep(self, sweep: SweepProjection) -> str:
@@ -167,8 +163,8 @@ class MlflowStore:
             if table:
                 self._client.log_dict(run_id, {"columns": list(table), "data": _rows(table)}, "leaderboard.json")
                 tags = {**tags, "mlflow.loggedArtifacts": json.dumps([{"path": "leaderboard.json", "type": "table"}])}
-            self._runs.log(run_id, {}, [Point(name, value, 0, ended) for name, value in metrics.items()], tags)
-            self._runs.set_status(run_id, status, ended)
+            counts = [Point(name, value, 0, ended) for name, value in metrics.items()]
+            self._runs.finish(run_id, status, ended, {}, counts, tags)
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
         """Add tags to a run that is shown already."""
@@ -198,16 +194,10 @@ class MlflowStore:
             return self._shelf.page_of(experiment, view)
 
     def _experiment(self, name: str, view: RunsView | None = None) -> str:
-        """Return the id of an experiment, which is looked for once."""
-        if (name, view) not in self._experiments:
-            self._experiments[name, view] = self._open_experiment(name, view)
-        return self._experiments[name, view]
-
-    def _open_experiment(self, name: str, view: RunsView | None) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage == "deleted":
+        found = self._runs.experiment(name)
+        if found is not None and found.is_deleted:
             self._client.restore_experiment(found.experiment_id)
-        experiment_id = str(found.experiment_id) if found is not None else self._make_experiment(name)
+        experiment_id = found.experiment_id if found is not None else self._make_experiment(name)
         if view is not None:
             self._shelf.put(experiment_id, found.tags if found is not None else {}, view)
         return experiment_id
@@ -266,11 +256,17 @@ class MlflowStore:
                 yield
         except self._failures as error:
             mend = ""
-            if local_path(self.uri) and isinstance(error, self._of_database):
+            if local_path(self.uri) and _is_damaged(error):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
             raise does_not_answer(error)(
                 f"MLflow at {self.uri} does not answer: {reason_of(error)}.{mend}", key="tracking.uri"
             ) from None
+
+
+def _is_damaged(error: Exception) -> bool:
+    """Whether SQLite says so: not of a file that another process is writing to, or that has no more room."""
+    told = getattr(error, "orig", error)  # by SQLAlchemy
+    return getattr(told, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _all_tags(run: Projection) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from seqexp.store.projection import Point
 
 LONGEST_PARAM = 6000  # characters: MLflow takes no more
 LONGEST_TAG = 8000
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SentExperiment:
+    """An experiment that a tracking store has."""
+
+    experiment_id: str
+    is_deleted: bool
+    tags: Texts
 
 
 @dataclass(frozen=True)
@@ -27,14 +38,25 @@ class SentRun:
     run_id: str
     artifact_uri: str
     started: int
-    tags: Mapping[str, str]
+    tags: Texts
 
 
 class RunWriter(ABC):
-    """Writes the runs of one tracking store; what is written twice is stored once."""
+    """Writes the runs of one tracking store; a run that was deleted there is not written to any more.
+
+    What is logged twice is stored once. A tag can be given another value, a param not.
+    """
+
+    def session(self) -> AbstractContextManager[object]:
+        """Keep open for the calls of a block what each of them would open for itself."""
+        return nullcontext()
 
     @abstractmethod
-    def find(self, experiment_id: str, tags: Mapping[str, str], *, status: str = "") -> list[SentRun]:
+    def experiment(self, name: str) -> SentExperiment | None:
+        """Return the experiment of a name, a deleted one too; None where there is none."""
+
+    @abstractmethod
+    def find(self, experiment_id: str, tags: Texts, *, status: str = "") -> list[SentRun]:
         """Return the runs that have all these tags, the newest first, but for deleted ones.
 
         Args:
@@ -48,18 +70,12 @@ class RunWriter(ABC):
         """Return a run that is there."""
 
     @abstractmethod
-    def begin(self, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> SentRun:
+    def begin(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Make a run, which is running."""
 
     @abstractmethod
-    def log(
-        self,
-        run_id: str,
-        params: Mapping[str, str],
-        points: Sequence[Point] = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add to a run; the tags are there when everything else is. Tags can be changed, params not."""
+    def log(self, run_id: str, params: Texts, points: Sequence[Point] = (), tags: Texts | None = None) -> None:
+        """Add to a run; the tags are there when everything else is."""
 
     @abstractmethod
     def rename(self, run_id: str, name: str) -> None:
@@ -68,6 +84,10 @@ class RunWriter(ABC):
     @abstractmethod
     def set_status(self, run_id: str, status: str, ended: int | None = None) -> None:
         """Say that a run is RUNNING again, or how it ended, and when (milliseconds since 1970)."""
+
+    @abstractmethod
+    def finish(self, run_id: str, status: str, ended: int, params: Texts, points: Sequence[Point], tags: Texts) -> None:
+        """Do both: end a run and add what is known of it."""
 
     @abstractmethod
     def send_files(self, run: SentRun, files: Mapping[Path, str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from seqexp.errors import StoreError
@@ -20,7 +21,7 @@ from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.projection import Point
 from seqexp.store.run_writer import RunWriter
 
-TAGS = {"run_key": "abcd", "workspace": "w", "odd": 'it\'s "so" \\ %'}
+TAGS = {"run_key": "abcd", "workspace": "w", "mlflow.user": "ada", "odd": 'it\'s "so" \\ %'}
 POINTS = [
     Point("loss", 0.5, 2, 2_000),
     Point("loss", 0.7, 1, 1_000),
@@ -87,14 +88,8 @@ def test_a_run_is_there_as_it_was_written(store: Store, writer: RunWriter) -> No
 
 def test_what_is_written_again_is_stored_once(store: Store, writer: RunWriter) -> None:
     run_id = writer.begin(store.experiment, "abcd-1", 1_000, TAGS).run_id
-    for points in (
-        POINTS[:2],
-        POINTS,
-        POINTS[:3],
-    ):  # of a number that is none MLflow's own client fails the second time
-        writer.log(
-            run_id, {"topology.units": "32"}, [point for point in points if point.name != "none"], {"odd": "new"}
-        )
+    for points in (POINTS[:2], POINTS, POINTS[:3]):
+        writer.log(run_id, {"topology.units": "32"}, points, {"odd": "new"})
     assert len(store.client.get_metric_history(run_id, "loss")) == 3
     assert store.client.get_run(run_id).data.metrics["loss"] == 0.5, "an earlier step became the last value"
 
@@ -132,18 +127,69 @@ def test_files_lie_among_the_artifacts(store: Store, writer: RunWriter, tmp_path
     assert (figure.path, figure.file_size) == ("figures/more/forecast.png", 3)
 
 
-@pytest.mark.parametrize("place", ["a folder/with space %20", "plain"])
+@pytest.mark.parametrize("place", ["a folder/with space %20", "plain", "plain#2"])
 def test_an_experiment_that_somebody_made_keeps_its_artifacts_where_they_said(
     place: str, store: Store, writer: RunWriter, tmp_path: Path
 ) -> None:
     folder = tmp_path / place
-    location = str(folder) if place == "plain" else folder.as_uri()
+    location = str(folder) if place.startswith("plain") else folder.as_uri()
     experiment = store.client.create_experiment("theirs", artifact_location=location)
     (tmp_path / "record.json").write_text("{}")
     run = writer.begin(experiment, "abcd-1", 1_000, {})
     writer.send_files(run, {tmp_path / "record.json": ""})
     assert [path.name for path in folder.rglob("*.json")] == ["record.json"]
     assert [one.path for one in store.client.list_artifacts(run.run_id)] == ["record.json"]
+
+
+@pytest.mark.parametrize("name", ["a%b", "a//b", "../b", "x" * 251])
+@pytest.mark.parametrize("kind", ["params", "points", "tags"])
+def test_a_name_that_mlflow_does_not_take_is_refused(kind: str, name: str, store: Store, writer: RunWriter) -> None:
+    run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
+    logged = {"params": {"units": "32"}, kind: [Point(name, 1.0, 0, 9)] if kind == "points" else {name: "x"}}
+    with pytest.raises((StoreError, MlflowException)):
+        writer.log(run_id, **logged)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("call", ["log", "rename", "set_status", "finish"])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_run_that_was_deleted_is_not_written_to(is_gone: bool, call: str, store: Store, writer: RunWriter) -> None:
+    """It would be noted as sent, and be seen by nobody."""
+    run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
+    store.client.delete_run(run_id)
+    if is_gone:
+        store.execute("DELETE FROM tags")
+        store.execute("DELETE FROM runs")
+    arguments = {
+        "log": ({"units": "32"},),
+        "rename": ("abcd-2",),
+        "set_status": ("FINISHED", 9_000),
+        "finish": ("FINISHED", 9_000, {}, [], {}),
+    }[call]
+    with pytest.raises((StoreError, MlflowException)):
+        getattr(writer, call)(run_id, *arguments)
+
+
+def test_an_experiment_is_found_by_its_name(store: Store, writer: RunWriter) -> None:
+    assert writer.experiment("stock") is None
+    store.client.set_experiment_tag(store.experiment, "view", "wide")
+    found = writer.experiment("sales")
+    assert found is not None
+    assert (found.experiment_id, found.is_deleted, found.tags["view"]) == (store.experiment, False, "wide")
+    store.client.delete_experiment(store.experiment)
+    assert writer.experiment("sales").is_deleted  # type: ignore[union-attr]
+    with pytest.raises((StoreError, MlflowException)):
+        writer.begin(store.experiment, "abcd-1", 1_000, {})
+
+
+def test_calls_of_a_session_are_kept_one_by_one(store: Store, writer: RunWriter) -> None:
+    """MLflow's client writes between them, and finds what was written before."""
+    with writer.session():
+        run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+        store.client.set_tag(run.run_id, "odd", "new")
+        writer.finish(run.run_id, "FINISHED", 9_000, {"units": "32"}, POINTS, {"more": "y"})
+        assert store.client.get_run(run.run_id).info.status == "FINISHED"
+        assert writer.get(run.run_id).tags["odd"] == "new"
+    assert store.client.get_run(run.run_id).data.params == {"units": "32"}
 
 
 def _rows(store: Store) -> dict[str, list[Any]]:
@@ -171,11 +217,11 @@ def test_both_ways_leave_the_same_rows_in_all_tables(tmp_path: Path, migrated_st
             writer.log(run_id, {"units": "32"}, POINTS)
             writer.log(run_id, {}, [Point("loss", 0.1, 9, 9_000)], {"odd": "new", "more": "y"})
             writer.rename(run_id, "abcd-2")
-            writer.set_status(run_id, "FINISHED", 9_500)
+            writer.finish(run_id, "FINISHED", 9_500, {"seed": "1"}, [Point("loss", 0.2, 8, 9_100)], {"sent": "1"})
         left.append(_rows(store))
     by_client, by_local = left
     assert by_client == by_local
-    assert len(by_local["metrics"]) == 2 * (len(POINTS) + 1)
+    assert len(by_local["metrics"]) == 2 * (len(POINTS) + 2)
 
 
 def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path: Path) -> None:
@@ -186,6 +232,9 @@ def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path:
 
 
 def test_so_is_one_whose_address_names_another_file_to_mlflow(tmp_path: Path, migrated_store: Path) -> None:
+    (tmp_path / "store").mkdir()
+    shutil.copy(migrated_store, tmp_path / "store" / "mlflow.db")
+    assert LocalWriter.of(f"sqlite:///{tmp_path}/./store//mlflow.db") is not None
     for name in ("mlflow.db?timeout=5", "a%20b.db"):
         shutil.copy(migrated_store, tmp_path / name)
         assert LocalWriter.of(f"sqlite:///{tmp_path / name}") is None
@@ -198,8 +247,10 @@ def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
         writer.get("beef")
     with pytest.raises(StoreError, match="no experiment 77"):
         writer.begin("77", "abcd-1", 1_000, {})
-    with pytest.raises(sqlite3.IntegrityError):
-        writer.log("beef", {"units": "32"})
+    store.path.unlink()
+    with pytest.raises(sqlite3.OperationalError):
+        writer.get("beef")
+    assert not store.path.exists(), "an empty file stands where the store was"
 
 
 def test_nothing_of_a_call_that_fails_is_kept(store: Store) -> None:
