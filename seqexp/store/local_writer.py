@@ -15,6 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -224,9 +225,15 @@ def _sent(database: sqlite3.Connection, words: str, values: Sequence[str]) -> li
 def _check_names(names: Iterable[str]) -> None:
     """Refuse what MLflow's client would refuse: pages and later exports rely on it."""
     for name in names:
-        if not _NAME.fullmatch(name) or posixpath.normpath(name) != name or name == "." or name.startswith(("..", "/")):
+        if not _is_name(name):
             mend = "Letters, digits and _ - . : / and spaces make a name."
             raise StoreError(f"MLflow takes no param, metric or tag of the name {name!r}.", mend=mend)
+
+
+@lru_cache(10_000)  # those of one run are those of the next
+def _is_name(name: str) -> bool:
+    is_plain_path = posixpath.normpath(name) == name and name != "." and not name.startswith(("..", "/"))
+    return is_plain_path and _NAME.fullmatch(name) is not None
 
 
 def _stored(value: float) -> tuple[float, bool]:

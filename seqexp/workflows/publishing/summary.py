@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _SECONDS = "seconds/"
 _OTHER_MEASURES = ("mse", "mape", "smape", "wape", "rmsse", "r2")
 
 
+@lru_cache(10_000)  # those of one run are those of the next
 def metric_name(name: str) -> str:
     """Return a name as MLflow takes it.
 
