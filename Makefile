@@ -50,7 +50,7 @@ ui: .venv/core ## open the MLflow UI on this folder's runs
 
 # ---- development
 
-test: .venv/dev ## run the tests (8 minutes on two cores)
+test: .venv/dev ## run the tests (12 minutes on two cores)
 	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist worksteal
 
 test-all: .venv/dev ## run the tests, the slow ones too

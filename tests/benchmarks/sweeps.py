@@ -31,6 +31,7 @@ NAMES = {
     "torch": "PyTorch, two processes on a core each",
     "cold": "seqexp, nothing compiled before",
     "warm": "seqexp, its programs in the cache",
+    "unshown": "the same without MLflow",
     "one": "seqexp, one worker, nothing compiled before",
 }
 
@@ -47,6 +48,7 @@ class Bench:
             "loop": lambda: self._script("sweep_keras.py", grid(seeds)),
             "cold": lambda: self._seqexp(tempfile.mkdtemp(dir=self.folder)),
             "warm": lambda: self._seqexp(str(self.folder / "cache")),
+            "unshown": lambda: self._seqexp(str(self.folder / "cache"), "tracking=none"),
             "one": lambda: self._seqexp(tempfile.mkdtemp(dir=self.folder), "execution.workers=1"),
         }
         if find_spec("keras_tuner"):
