@@ -31,13 +31,9 @@ def look_over(folder: Path) -> RunRecord:
     Raises:
         StoreError: It cannot be read, was written by a later version, or holds what no record holds.
     """
-    try:
-        stored = read_run(folder)
-        record = stored.record
-        has_control = any(map(_CONTROL.search, _texts_in(record.as_values())))
-    except RecursionError:
-        raise _other("it is nested too deeply") from None
-    if has_control:
+    stored = read_run(folder)
+    record = stored.record
+    if any(map(_CONTROL.search, _texts_in(record.as_values()))):
         raise _other("a text in it has control characters")
     for what, is_right in _parts(record).items():
         if not is_right:

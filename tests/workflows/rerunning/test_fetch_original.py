@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
+from pydantic_core import from_json
 
 from seqexp.errors import DataError, StoreError
 from seqexp.store.find_runs import list_runs
+from seqexp.store.record import RunRecord
 from seqexp.store.run_dir import RECORD, StoredRun, published_as
 from seqexp.store.snapshots import list_snapshots
 from seqexp.workflows.project import Project, open_project
+from seqexp.workflows.rerunning.look_over import _texts_in
 from seqexp.workflows.rerunning.options import RerunOptions
 from seqexp.workflows.rerunning.recorded_data import DataChoice
 from seqexp.workflows.rerunning.recorded_environment import recorded_environment
@@ -189,6 +192,13 @@ def _deep(values: dict[str, Any]) -> None:
     values["fit"]["deep"] = nested
 
 
+def test_what_can_be_read_at_all_can_be_looked_through() -> None:
+    """The parser takes 199 levels; to go through them takes Python's stack."""
+    values = from_json('{"deep": ' + "[" * 199 + '"x"' + "]" * 199 + "}")
+    record = RunRecord("n", "k", 1, "FINISHED", 0.0, 1.0, "t", fit=values)
+    assert "x" in _texts_in(record.as_values())
+
+
 HOSTILE: dict[str, Callable[[dict[str, Any]], Any]] = {
     "run_key is not": lambda values: values.update(run_key="../../../x"),
     "attempt is not": lambda values: values.update(attempt=0),
@@ -207,7 +217,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], Any]] = {
     "val/mae is no number": lambda values: values["metrics"].update({"val/mae": 10**400}),
     "control characters": lambda values: values.update(title="\x1b[2Jnothing"),
     "cannot be read": lambda values: values.update(extra=1),
-    "nested too deeply": _deep,
+    "recursion limit exceeded": _deep,
     "later version": lambda values: values.update(schema=99),
     "its tag of another": lambda values: values.update(run_key="0" * 12),
 }
