@@ -72,8 +72,8 @@ class LocalWriter(RunWriter):
         """
         from sqlalchemy.engine import make_url
 
-        path, read = local_path(uri), make_url(uri).database
-        if path is None or read is None or Path(read) != path:
+        path = local_path(uri)
+        if path is None or Path(make_url(uri).database or "") != path:
             return None
         writer = cls(path)
         with writer._database() as database:

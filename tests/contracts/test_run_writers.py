@@ -238,7 +238,12 @@ def test_so_is_one_whose_address_names_another_file_to_mlflow(tmp_path: Path, mi
     for name in ("mlflow.db?timeout=5", "a%20b.db"):
         shutil.copy(migrated_store, tmp_path / name)
         assert LocalWriter.of(f"sqlite:///{tmp_path / name}") is None
-    assert LocalWriter.of("http://127.0.0.1:5000") is None
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:5000", "databricks", "uc:profile", "postgresql://user:p@ss@host/db"])
+def test_so_is_one_on_a_server(uri: str) -> None:
+    """Not every address of one is such as SQLAlchemy can read."""
+    assert LocalWriter.of(uri) is None
 
 
 def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
