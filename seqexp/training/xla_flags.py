@@ -1,8 +1,9 @@
-"""What XLA is told besides its own choices: two settings that make the programs of small recurrent models faster.
+"""What XLA is told besides its own choices: three settings that make the programs of small recurrent models faster.
 
 Loops over a few dozen values are not unrolled: the steps of an LSTM take a tenth less time, and compiling a sixth.
 Vectors are as wide as the processor has them: LLVM takes half of 512 bits, for processors of 2017 that ran slower with
-all of them.
+all of them. Products are computed on one thread: small ones then in code of XLA's own, with a tenth to a fifth less
+time, and large ones were no slower on two cores.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib import metadata
 
 VARIABLE = "XLA_FLAGS"
 _NO_UNROLLING = "--xla_backend_extra_options=xla_cpu_disable_loop_unrolling"
+_PLAIN_PRODUCTS = "--xla_cpu_multi_thread_eigen=false"
 _WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
 _KNOWS_WIDTH = ("2.21.",)  # tried; where a version of TensorFlow does not know a flag, it ends the process
 
@@ -21,7 +23,7 @@ _KNOWS_WIDTH = ("2.21.",)  # tried; where a version of TensorFlow does not know 
 def xla_flags() -> str:
     """Return the ``XLA_FLAGS`` that TensorFlow is to start with: what a person has set comes last, and wins."""
     version = tensorflow_version()
-    ours = [_NO_UNROLLING, *([_WIDE_VECTORS] if version.startswith(_KNOWS_WIDTH) else [])]
+    ours = [_NO_UNROLLING, _PLAIN_PRODUCTS, *([_WIDE_VECTORS] if version.startswith(_KNOWS_WIDTH) else [])]
     return " ".join([*ours, os.environ.get(VARIABLE, "")]).strip()
 
 
