@@ -5,12 +5,17 @@ of all outputs. Here the gradients of all weights, the bias among them, are take
 nothing else is copied. (The sum of a bias' gradient, or the product with a single feature, would be a loop of XLA down
 column after column: a quarter of an epoch.)
 
+The steps are so small that each operation which XLA does not join with another counts, as does each value that it
+copies because it cannot tell that the old one is no longer read. Hence the shape of both loops: what is kept for the
+gradient is written where it is computed and read from there, and a step back changes its two values last.
+
 Axis letters: B batch, T steps, F features, U units, G the gates (4U: input, forget, candidate, output), S steps times
-batch, J what enters a step (F, U and a one for the bias).
+batch, J what enters a step (F, U and a one for the bias), Z the steps and, at 0, what was before the first (T + 1).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -56,11 +61,12 @@ def _inner_loop(layer: keras.layers.LSTM, *, repeats: bool) -> Any:
         weights = [tf.convert_to_tensor(each.value) for each in (cell.kernel, cell.recurrent_kernel, cell.bias)]
         if training and 0 < cell.dropout < 1:  # at 1 Keras drops nothing
             sequences *= cell.get_dropout_mask(sequences[:, 0])[:, None]  # the same at all steps
+        steps = sequences.shape[1]
         if repeats:
-            loop, entering = _lstm(every, sequences.shape[1]), sequences[:, 0]
+            entering = sequences[:, 0]
         else:
-            inputs_BTF = tf.reverse(sequences, [1]) if layer.go_backwards else sequences
-            loop, entering = _lstm(every), tf.transpose(inputs_BTF, (1, 0, 2))
+            entering = tf.transpose(tf.reverse(sequences, [1]) if layer.go_backwards else sequences, (1, 0, 2))
+        loop = (_to_train if training else _to_forecast)(steps, every=every, repeats=repeats)
         outputs, carry_BU = loop(entering, *weights, *initial_state)
         last_BU = outputs[-1] if every else outputs
         return last_BU, tf.transpose(outputs, (1, 0, 2)) if every else outputs[:, None], [last_BU, carry_BU]
@@ -68,67 +74,88 @@ def _inner_loop(layer: keras.layers.LSTM, *, repeats: bool) -> Any:
     return inner_loop
 
 
-def _lstm(every: bool, repeats: int = 0) -> Any:
+def _to_forecast(steps: int, *, every: bool, repeats: bool) -> Any:
+    """Return the loop without a gradient of its own: as :func:`_to_train`, but it keeps nothing."""
+
+    def loop(inputs: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
+        project = (_once if repeats else _at_each_step)(inputs, kernel_FG, recurrent_UG, bias_G)
+
+        def forward(step: Any, hidden_BU: Any, carry_BU: Any, *outputs: Any) -> Any:
+            hidden_BU, carry_BU = _advance(_activate(project(step, hidden_BU)), carry_BU)
+            return (step + 1, hidden_BU, carry_BU, *(array.write(step, hidden_BU) for array in outputs))
+
+        outputs = [_array(steps, *first_BU.shape)] if every else []
+        state = (tf.constant(0), first_BU, carry_BU, *outputs)
+        _, last_BU, end_BU, *outputs = tf.while_loop(
+            lambda step, *_: step < steps, forward, state, parallel_iterations=1
+        )
+        return outputs[0].stack() if every else last_BU, end_BU
+
+    return loop
+
+
+def _to_train(steps: int, *, every: bool, repeats: bool) -> Any:
     """Return the loop over ``(T, B, F)``: it gives every output ``(T, B, U)`` or the last ``(B, U)``, and the carry.
 
     Args:
+        steps: T.
         every: Whether every output is wanted.
-        repeats: T, where all steps read the same ``(B, F)``; 0 where each has its own.
+        repeats: Whether all steps read the same, which is then given once: ``(B, F)``.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def loop(inputs: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
-        *leading, batch, features = inputs.shape
-        steps, units = repeats or leading[0], recurrent_UG.shape[0]
+        batch, features, units = inputs.shape[-2], inputs.shape[-1], recurrent_UG.shape[0]
         project = (_once if repeats else _at_each_step)(inputs, kernel_FG, recurrent_UG, bias_G)
 
-        def forward(step: Any, hidden_BU: Any, carry_BU: Any, *kept: Any) -> Any:
-            enter, forget, candidate, leave = tf.split(project(step, hidden_BU), 4, axis=1)
-            enter, forget, leave = tf.sigmoid(enter), tf.sigmoid(forget), tf.sigmoid(leave)
-            candidate = tf.tanh(candidate)
-            carry_BU = forget * carry_BU + enter * candidate
-            hidden_BU = leave * tf.tanh(carry_BU)
-            values = (enter, forget, candidate, leave, carry_BU, hidden_BU)
-            written = [array.write(step, value) for array, value in zip(kept, values, strict=True)]
-            return (step + 1, hidden_BU, carry_BU, *written)
+        def forward(step: Any, carry_BU: Any, carries: Any, hiddens: Any, *gates: Any) -> Any:
+            activated = _activate(project(step - 1, hiddens.read(step - 1)))
+            written = [gate.write(step, value_BU) for gate, value_BU in zip(gates, activated, strict=True)]
+            hidden_BU, carry_BU = _advance([gate.read(step) for gate in written], carry_BU)
+            return (step + 1, carry_BU, carries.write(step, carry_BU), hiddens.write(step, hidden_BU), *written)
 
         # One array for each value: joined, they would be copied at every step.
-        kept = [_array(steps, batch, units) for _ in range(6)]
-        state = (tf.constant(0), first_BU, carry_BU, *kept)
-        _, last_BU, end_BU, *kept = tf.while_loop(lambda step, *_: step < steps, forward, state, parallel_iterations=1)
-        *gates, carries_TBU, hidden_TBU = [array.stack() for array in kept]
-        before_TBU = tf.concat([carry_BU[None], carries_TBU[:-1]], 0)
+        carries, hiddens, *gates = (_array(steps + 1, batch, units) for _ in range(6))
+        gates[-1] = gates[-1].write(0, tf.zeros_like(first_BU))  # nothing left what was before the first step
+        state = (tf.constant(1), carry_BU, carries.write(0, carry_BU), hiddens.write(0, first_BU), *gates)
+        _, end_BU, *kept = tf.while_loop(lambda step, *_: step <= steps, forward, state, parallel_iterations=1)
+        carries_ZBU, hiddens_ZBU, *gates_ZBU = [array.stack() for array in kept]
 
         def gradient(d_outputs: Any, d_end_BU: Any) -> Any:
             recurrent_GU = tf.transpose(recurrent_UG)  # once: in the loop it would be turned at every step
 
+            def to_carry(step: Any, d_hidden_BU: Any) -> Any:
+                bounded_BU = tf.tanh(tf.gather(carries_ZBU, step))
+                return d_hidden_BU * tf.gather(gates_ZBU[-1], step) * (1 - bounded_BU * bounded_BU)
+
             def backward(step: Any, d_hidden: Any, d_carry: Any, kept: Any, *total: Any) -> Any:
-                if every:
-                    d_hidden += tf.gather(d_outputs, step)
-                enter, forget, candidate, leave = (tf.gather(gate_TBU, step) for gate_TBU in gates)
-                bounded = tf.tanh(tf.gather(carries_TBU, step))
-                d_carry += d_hidden * leave * (1 - bounded * bounded)
+                enter, forget, candidate, leave = (tf.gather(gate_ZBU, step) for gate_ZBU in gates_ZBU)
                 d_gates_BG = tf.concat(
                     [
                         d_carry * candidate * enter * (1 - enter),
-                        d_carry * tf.gather(before_TBU, step) * forget * (1 - forget),
+                        d_carry * tf.gather(carries_ZBU, step - 1) * forget * (1 - forget),
                         d_carry * enter * (1 - candidate * candidate),
-                        d_hidden * bounded * leave * (1 - leave),
+                        d_hidden * tf.gather(hiddens_ZBU, step) * (1 - leave),
                     ],
                     axis=1,
                 )
-                d_before = tf.matmul(d_gates_BG, recurrent_GU)
+                d_hidden = tf.matmul(d_gates_BG, recurrent_GU)
+                if every:
+                    d_hidden += tf.gather(d_outputs_ZBU, step - 1)
+                d_carry = d_carry * forget + to_carry(step - 1, d_hidden)
                 total = tuple(sum_BG + d_gates_BG for sum_BG in total)
-                return step - 1, d_before, d_carry * forget, kept.write(step, d_gates_BG), *total
+                return step - 1, d_hidden, d_carry, kept.write(step - 1, d_gates_BG), *total
 
-            start = tf.zeros_like(first_BU) if every else d_outputs
+            d_outputs_ZBU = tf.pad(d_outputs, [[1, 0], [0, 0], [0, 0]]) if every else None
+            d_last_BU = d_outputs[-1] if every else d_outputs
             total = (tf.zeros((batch, 4 * units)),) if repeats else ()
-            state = (tf.constant(steps - 1), start, d_end_BU, _array(steps, batch, 4 * units), *total)
+            d_carry = d_end_BU + to_carry(steps, d_last_BU)
+            state = (tf.constant(steps), d_last_BU, d_carry, _array(steps, batch, 4 * units), *total)
             _, d_first, d_carry, kept, *total = tf.while_loop(
-                lambda step, *_: step >= 0, backward, state, parallel_iterations=1
+                lambda step, *_: step > 0, backward, state, parallel_iterations=1
             )
             d_gates_SG = tf.reshape(kept.stack(), (steps * batch, 4 * units))
-            hidden_SU = tf.reshape(tf.concat([first_BU[None], hidden_TBU[:-1]], 0), (steps * batch, units))
+            hidden_SU = tf.reshape(hiddens_ZBU[:-1], (steps * batch, units))
             if repeats:
                 d_entered, d_kernel, d_bias = _input_gradients(inputs, total[0], kernel_FG)
                 d_recurrent = tf.matmul(hidden_SU, d_gates_SG, transpose_a=True)
@@ -140,9 +167,21 @@ def _lstm(every: bool, repeats: int = 0) -> Any:
                 d_kernel, d_recurrent = d_joined[:features], d_joined[features:]
             return tf.reshape(d_entered, inputs.shape), d_kernel, d_recurrent, d_bias, d_first, d_carry
 
-        return (hidden_TBU if every else last_BU, end_BU), gradient
+        return (hiddens_ZBU[1:] if every else hiddens_ZBU[-1], end_BU), gradient
 
     return loop
+
+
+def _activate(gates_BG: Any) -> tuple[Any, Any, Any, Any]:
+    enter, forget, candidate, leave = tf.split(gates_BG, 4, axis=1)
+    return tf.sigmoid(enter), tf.sigmoid(forget), tf.tanh(candidate), tf.sigmoid(leave)
+
+
+def _advance(activated: Sequence[Any], carry_BU: Any) -> tuple[Any, Any]:
+    """Return the output of a step, and the carry."""
+    enter, forget, candidate, leave = activated
+    carry_BU = forget * carry_BU + enter * candidate
+    return leave * tf.tanh(carry_BU), carry_BU
 
 
 def _input_gradients(entered_XJ: Any, d_gates_XG: Any, kernel_FG: Any) -> tuple[Any, Any, Any]:
@@ -175,4 +214,4 @@ def _at_each_step(inputs_TBF: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: An
 
 
 def _array(steps: int, batch: int, width: int) -> Any:
-    return tf.TensorArray(tf.float32, steps, element_shape=(batch, width))
+    return tf.TensorArray(tf.float32, steps, element_shape=(batch, width), clear_after_read=False)

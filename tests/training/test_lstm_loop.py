@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -77,6 +79,24 @@ def test_an_lstm_of_another_kind_stays_that_of_keras(options: dict[str, object])
     model = keras.Sequential([keras.Input((7, 3)), keras.layers.LSTM(2, **options)])
     fuse_lstms(model)
     assert "inner_loop" not in vars(model.layers[0])
+
+
+def test_xla_copies_none_of_the_values_that_a_step_changes() -> None:
+    """A copy of a few kilobytes costs as much as the arithmetic of a gate."""
+    past = keras.Input((7, 3))
+    model = keras.Model(past, keras.layers.LSTM(5)(past))
+    fuse_lstms(model)
+
+    @tf.function(jit_compile=True)
+    def gradients(inputs: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(inputs, training=True) ** 2)
+        return tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+
+    program = gradients.experimental_get_compiler_ir(tf.zeros((4, 7, 3)))(stage="optimized_hlo")
+    bodies = [part for part in program.split("\n\n") if "dynamic-update-slice" in part and " dot(" in part]
+    assert len(bodies) == 2, "there is a loop forward and one back"
+    assert not re.findall(r"f32\[\S+ copy\(", "".join(bodies))
 
 
 def test_states_are_returned_as_by_keras() -> None:
