@@ -76,7 +76,9 @@ class CheckpointSpec(Frozen):
 
 
 class TrainingSpec(Frozen):
-    """The fit. ``threads`` (null: what suits the engine) and ``checkpoint`` change how long it takes and nothing else.
+    """The fit. ``threads`` (null: what suits the engine) change how long it takes, and last bits at most.
+
+    With ``checkpoint`` the same comes out as without.
 
     With ``refit`` the model is trained again from its first weights, on what validation held back too, for as many
     epochs as were best; it is what forecasts the test split, while validation figures stay those of the first training.
