@@ -21,11 +21,12 @@ def test_what_a_person_has_set_comes_last_and_wins(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("version", "is_told"), [("2.21.0", True), ("2.18.1", False), ("2.30.0", False), ("", False)])
-def test_the_width_is_told_only_to_versions_that_know_it(
+def test_width_and_tiles_are_told_only_to_versions_that_know_them(
     version: str, is_told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flags, "tensorflow_version", lambda: version)
-    assert ("width" in xla_flags()) is is_told
+    assert ("vector_width" in xla_flags()) is is_told
+    assert ("tile_size" in xla_flags()) is is_told
 
 
 def test_xla_reads_the_flags_when_tensorflow_is_started() -> None:
