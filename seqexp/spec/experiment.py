@@ -154,8 +154,9 @@ class ExperimentSpec(Frozen):
         """Return the part of the spec that a run key is made of.
 
         The name, the tracking, the execution, the number of threads, the checkpoints, the figure that runs are ranked
-        by, the path of the data file and whether a copy is kept change nothing in the result (the content of the data
-        enters a run key by its own fingerprint). Nor does how folds are cut, where there are none.
+        by, the path of the data file and whether a copy is kept change nothing in the result but last bits (threads).
+        The content of the data enters a run key by its own fingerprint. How folds are cut changes nothing where there
+        are none.
         """
         tree = self.as_tree()
         del tree["name"], tree["tracking"], tree["execution"]

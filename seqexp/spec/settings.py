@@ -76,7 +76,7 @@ class CheckpointSpec(Frozen):
 
 
 class TrainingSpec(Frozen):
-    """The fit. ``threads`` (null: what suits the engine) change how long it takes, and last bits at most.
+    """The fit. ``threads`` (null: what suits the engine) changes how long it takes, and last bits at most.
 
     With ``checkpoint`` the same comes out as without.
 

@@ -75,7 +75,13 @@ def _inner_loop(layer: keras.layers.LSTM, *, repeats: bool) -> Any:
 
 
 def _to_forecast(steps: int, *, every: bool, repeats: bool) -> Any:
-    """Return the loop without a gradient of its own: as :func:`_to_train`, but it keeps nothing."""
+    """Return the loop as :func:`_to_train` does, but one that keeps nothing; TensorFlow differentiates it, if need be.
+
+    Args:
+        steps: T.
+        every: Whether every output is wanted.
+        repeats: Whether all steps read the same.
+    """
 
     def loop(inputs: Any, kernel_FG: Any, recurrent_UG: Any, bias_G: Any, first_BU: Any, carry_BU: Any) -> Any:
         project = (_once if repeats else _at_each_step)(inputs, kernel_FG, recurrent_UG, bias_G)
@@ -87,7 +93,11 @@ def _to_forecast(steps: int, *, every: bool, repeats: bool) -> Any:
         outputs = [_array(steps, *first_BU.shape)] if every else []
         state = (tf.constant(0), first_BU, carry_BU, *outputs)
         _, last_BU, end_BU, *outputs = tf.while_loop(
-            lambda step, *_: step < steps, forward, state, parallel_iterations=1
+            lambda step, *_: step < steps,
+            forward,
+            state,
+            parallel_iterations=1,
+            maximum_iterations=steps,  # XLA has to know it for a gradient, as of a layer that is called not to train
         )
         return outputs[0].stack() if every else last_BU, end_BU
 

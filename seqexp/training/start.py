@@ -35,7 +35,7 @@ def start_tensorflow(threads: int | None = None) -> None:
 
     Args:
         threads: Cores it may use, None for all. It counts for the whole process and only at the first start; it changes
-            how long a run takes and nothing else.
+            how long a run takes, and last bits of what comes out at most.
     """
     if "ready" in _started:
         return
