@@ -10,7 +10,8 @@ copies because it cannot tell that the old one is no longer read. Hence the shap
 gradient is written where it is computed and read from there, and a step back changes its two values last.
 
 Axis letters: B batch, T steps, F features, U units, G the gates (4U: input, forget, candidate, output), S steps times
-batch, J what enters a step (F, U and a one for the bias), Z the steps and, at 0, what was before the first (T + 1).
+batch, X rows of a product, H what enters a step (F and U, or F alone), J that and a one for the bias, Z the steps and,
+at 0, what was before the first (T + 1).
 """
 
 from __future__ import annotations
@@ -126,17 +127,18 @@ def _to_train(steps: int, *, every: bool, repeats: bool) -> Any:
 
         # One array for each value: joined, they would be copied at every step.
         carries, hiddens, *gates = (_array(steps + 1, batch, units) for _ in range(6))
-        gates[-1] = gates[-1].write(0, tf.zeros_like(first_BU))  # nothing left what was before the first step
+        gates[-1] = gates[-1].write(0, tf.zeros_like(first_BU))  # the gate to leave: nothing left before the first step
         state = (tf.constant(1), carry_BU, carries.write(0, carry_BU), hiddens.write(0, first_BU), *gates)
         _, end_BU, *kept = tf.while_loop(lambda step, *_: step <= steps, forward, state, parallel_iterations=1)
         carries_ZBU, hiddens_ZBU, *gates_ZBU = [array.stack() for array in kept]
+        leaves_ZBU = gates_ZBU[-1]
 
         def gradient(d_outputs: Any, d_end_BU: Any) -> Any:
             recurrent_GU = tf.transpose(recurrent_UG)  # once: in the loop it would be turned at every step
 
             def to_carry(step: Any, d_hidden_BU: Any) -> Any:
                 bounded_BU = tf.tanh(tf.gather(carries_ZBU, step))
-                return d_hidden_BU * tf.gather(gates_ZBU[-1], step) * (1 - bounded_BU * bounded_BU)
+                return d_hidden_BU * tf.gather(leaves_ZBU, step) * (1 - bounded_BU * bounded_BU)
 
             def backward(step: Any, d_hidden: Any, d_carry: Any, kept: Any, *total: Any) -> Any:
                 enter, forget, candidate, leave = (tf.gather(gate_ZBU, step) for gate_ZBU in gates_ZBU)
@@ -194,13 +196,13 @@ def _advance(activated: Sequence[Any], carry_BU: Any) -> tuple[Any, Any]:
     return leave * tf.tanh(carry_BU), carry_BU
 
 
-def _input_gradients(entered_XJ: Any, d_gates_XG: Any, kernel_FG: Any) -> tuple[Any, Any, Any]:
+def _input_gradients(entered_XH: Any, d_gates_XG: Any, kernel_FG: Any) -> tuple[Any, Any, Any]:
     """Return the gradients of inputs, of all weights that were multiplied with what entered, and of the bias.
 
     The bias is one more weight, that of a one which enters: see the head of this file.
     """
-    ones_X1 = tf.ones((entered_XJ.shape[0], 1))
-    d_weights_JG = tf.matmul(tf.concat([entered_XJ, ones_X1], 1), d_gates_XG, transpose_a=True)
+    ones_X1 = tf.ones((entered_XH.shape[0], 1))
+    d_weights_JG = tf.matmul(tf.concat([entered_XH, ones_X1], 1), d_gates_XG, transpose_a=True)
     return tf.matmul(d_gates_XG, kernel_FG, transpose_b=True), d_weights_JG[:-1], d_weights_JG[-1]
 
 

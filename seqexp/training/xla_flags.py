@@ -15,8 +15,8 @@ from functools import cache
 from importlib import metadata
 
 VARIABLE = "XLA_FLAGS"
-_NO_UNROLLING = "--xla_backend_extra_options=xla_cpu_disable_loop_unrolling"
-_SMALL_TILES = ",xla_llvm_ir_gemm_tile_size=8:8:1*vectwidth"
+_EXTRA = "--xla_backend_extra_options="
+_NO_UNROLLING, _SMALL_TILES = "xla_cpu_disable_loop_unrolling", "xla_llvm_ir_gemm_tile_size=8:8:1*vectwidth"
 _PLAIN_PRODUCTS = "--xla_cpu_multi_thread_eigen=false"
 _WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
 _TRIED = ("2.21.",)  # where a version of TensorFlow does not know a flag or what it is set to, it ends the process
@@ -24,10 +24,11 @@ _TRIED = ("2.21.",)  # where a version of TensorFlow does not know a flag or wha
 
 def xla_flags() -> str:
     """Return the ``XLA_FLAGS`` that TensorFlow is to start with: what a person has set comes last, and wins."""
-    version = tensorflow_version()
-    ours = [_NO_UNROLLING, _PLAIN_PRODUCTS]
-    if version.startswith(_TRIED):
-        ours = [_NO_UNROLLING + _SMALL_TILES, _PLAIN_PRODUCTS, _WIDE_VECTORS]
+    extra, ours = [_NO_UNROLLING], [_PLAIN_PRODUCTS]
+    if tensorflow_version().startswith(_TRIED):
+        extra.append(_SMALL_TILES)
+        ours.append(_WIDE_VECTORS)
+    ours.insert(0, _EXTRA + ",".join(extra))
     return " ".join([*ours, os.environ.get(VARIABLE, "")]).strip()
 
 
