@@ -1,28 +1,51 @@
-"""Runs written by MLflow's own client: to a server, and to a local store whose tables are not those that we know."""
+"""What MLflow's own client writes: to a server, and to a local store whose tables are not those that we know."""
 
 from __future__ import annotations
 
+import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqexp.own_process import without_collection
 from seqexp.store.mlflow_batches import batches
-from seqexp.store.projection import Point
-from seqexp.store.run_writer import RunWriter, SentExperiment, SentRun, Texts
+from seqexp.store.mlflow_model import save_pyfunc
+from seqexp.store.mlflow_settings import mlflow_settings
+from seqexp.store.projection import LoggedModel, Point
+from seqexp.store.store_writer import SentExperiment, SentRun, StoreWriter, Texts
 
 
-class ClientWriter(RunWriter):
+class ClientWriter(StoreWriter):
     """Calls an ``MlflowClient``."""
 
-    def __init__(self, client: Any, uri: str) -> None:
-        """Take the client of the store at an address."""
-        self._client, self._uri = client, uri
+    def __init__(self, uri: str) -> None:
+        """Import MLflow and open the store at an address; what it raises where it cannot is passed on."""
+        with mlflow_settings(), without_collection():
+            from mlflow.tracking import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
+        self._uri = uri
+        self._client: Any = MlflowClient(tracking_uri=uri)
+        self._client.search_experiments(max_results=1)
 
     def experiment(self, name: str) -> SentExperiment | None:
         """Ask for it by its name."""
         if (found := self._client.get_experiment_by_name(name)) is None:
             return None
         return SentExperiment(str(found.experiment_id), found.lifecycle_stage == "deleted", found.tags)
+
+    def make_experiment(self, name: str, place: str | None, tags: Texts) -> str:
+        """Create it."""
+        return str(self._client.create_experiment(name, artifact_location=place, tags=dict(tags)))
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Restore it."""
+        self._client.restore_experiment(experiment_id)
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        """Set one tag."""
+        self._client.set_experiment_tag(experiment_id, key, value)
 
     def find(self, experiment_id: str, tags: Texts, *, status: str = "") -> list[SentRun]:
         """Search by tags."""
@@ -63,6 +86,24 @@ class ClientWriter(RunWriter):
         """Copy or upload files, as the kind of place asks for."""
         upload(run, files, self._uri)
 
+    def has_model(self, run: SentRun) -> bool:
+        """Search by the run."""
+        words = f"source_run_id = '{run.run_id}'"
+        found = self._client.search_logged_models([run.experiment_id], filter_string=words)
+        return any(model.status == "READY" for model in found)
+
+    def log_model(self, run: SentRun, model: LoggedModel) -> None:
+        """Say that it is there when its files are."""
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+        logged = self._client.create_logged_model(run.experiment_id, name=model.name, source_run_id=run.run_id)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            save_pyfunc(folder, model, run_id=run.run_id, model_id=logged.model_id)
+            self._client.log_model_artifacts(logged.model_id, str(folder))
+        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        self._client.log_outputs(run.run_id, models=[LoggedModelOutput(logged.model_id, step=0)])
+
 
 def upload(run: SentRun, files: Mapping[Path, str], tracking_uri: str) -> None:
     """Send files to wherever the artifacts of a run are kept."""
@@ -75,4 +116,5 @@ def upload(run: SentRun, files: Mapping[Path, str], tracking_uri: str) -> None:
 
 
 def _sent(run: Any) -> SentRun:
-    return SentRun(run.info.run_id, run.info.artifact_uri, run.info.start_time or 0, dict(run.data.tags))
+    info = run.info
+    return SentRun(info.run_id, info.experiment_id, info.artifact_uri, info.start_time or 0, dict(run.data.tags))

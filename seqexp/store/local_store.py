@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import sqlite3
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version
@@ -38,37 +39,71 @@ def may_hold(uri: str, run_id: str) -> bool:
 
 
 def make_store(path: Path) -> None:
-    """Set up a local store under another name and rename it: one that is cut off half-way could never be opened.
-
-    MLflow takes a second to set one up. What it made is kept in the user's cache, and the next one is copied.
-    """
+    """Set up a local store under another name and rename it: one that is cut off half-way could never be opened."""
     unfinished = path.with_name(f".{path.name}.new")
     for left in path.parent.glob(f"{unfinished.name}*"):  # with SQLite's journal beside it
         left.unlink()
-    kept = user_cache() / "mlflow" / f"{version('mlflow')}.db"
-    if _is_whole(kept):
+    if (kept := _kept_store()) is not None:
         shutil.copyfile(kept, unfinished)
     else:
         _set_up(unfinished)
-        with suppress(OSError):  # a cache that cannot be written costs the second
-            _keep(unfinished, kept)
+    _add_default(unfinished, path.parent / "mlruns" / "0")
     unfinished.rename(path)
+
+
+def is_current(path: Path) -> bool:
+    """Say whether a local store is such as MLflow makes them in the version that is installed.
+
+    MLflow refuses to open any other, and says how it is brought up to date.
+    """
+    kept = _kept_store()
+    return kept is not None and (schema := _schema(kept)) is not None and _schema(path) == schema
+
+
+def _kept_store() -> Path | None:
+    """Return a store without experiments in the user's cache; None where that cannot be written.
+
+    MLflow takes a second to set one up; new ones are copied from this one, and others held against it.
+    """
+    kept = user_cache() / "mlflow" / f"{version('mlflow')}.db"
+    if _is_whole(kept):
+        return kept
+    with suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=kept.parent) as scratch:
+            made = Path(scratch) / kept.name
+            _set_up(made)
+            made.rename(kept)
+        return kept
+    return None
 
 
 def _set_up(path: Path) -> None:
     from mlflow.tracking import MlflowClient
 
     MlflowClient(tracking_uri=f"{_LOCAL}{path}").search_experiments(max_results=1)
-    # The default experiment names this working directory; a store without one is given its own when it is opened.
+    # The default experiment names this working directory.
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DELETE FROM experiments")
 
 
-def _keep(store: Path, kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = kept.with_name(f".{kept.name}.{os.getpid()}")
-    shutil.copyfile(store, unfinished)
-    unfinished.rename(kept)
+def _add_default(store: Path, place: Path) -> None:
+    """Add the experiment that MLflow's fluent functions write to where no other is named."""
+    columns = "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time"
+    now = int(time.time() * 1000)
+    with closing(sqlite3.connect(store)) as database, database:
+        words = f"INSERT INTO experiments ({columns}) VALUES (0, 'Default', ?, 'active', ?, ?)"
+        database.execute(words, (str(place), now, now))
+
+
+def _schema(store: Path) -> str | None:
+    """Return what MLflow names the form of a store's tables; None where it is none."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            return found and str(found[0])
+    except sqlite3.Error:
+        return None
 
 
 def _is_whole(store: Path) -> bool:

@@ -1,8 +1,8 @@
-"""Runs written straight into the tables of a local store.
+"""Runs and models written straight into the tables of a local store.
 
-MLflow's client makes an object of every row, of which a run has hundreds: 50 ms of a core for each run of a sweep, in
-place of 10. A test holds that the rows of all tables are the same. They are written only where the columns are those
-that MLflow 3.13 to 3.17 make; any other store is left to the client.
+MLflow takes 1.3 s of a core to import, and its client makes an object of every row, of which a run has hundreds: 50 ms
+for each run of a sweep, in place of 10. A test holds that the rows of all tables are the same. They are written only
+where the columns are those that MLflow 3.13 to 3.17 make; any other store is left to the client.
 """
 
 from __future__ import annotations
@@ -12,33 +12,37 @@ import posixpath
 import re
 import shutil
 import sqlite3
-import threading
+import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
+from urllib.request import url2pathname
 from uuid import uuid4
 
 from seqexp.errors import StoreError
 from seqexp.store.client_writer import upload
-from seqexp.store.local_store import local_path
-from seqexp.store.projection import Point
-from seqexp.store.run_writer import LONGEST_PARAM, LONGEST_TAG, RunWriter, SentExperiment, SentRun, Texts
+from seqexp.store.local_database import LocalDatabase
+from seqexp.store.mlflow_model import save_pyfunc
+from seqexp.store.projection import LoggedModel, Point
+from seqexp.store.store_writer import LONGEST_PARAM, LONGEST_TAG, SentExperiment, SentRun, StoreWriter, Texts
 
-_PATIENCE = 20.0  # seconds to wait for another writer, as MLflow does
 _LARGEST = 1.7976931348623157e308  # what MLflow keeps of an infinite number
 _RUN_NAME, _USER = "mlflow.runName", "mlflow.user"  # tags that stand in a run's row, too
 _NAME = re.compile(r"[/\w.\- :]{1,250}")  # of params, metrics and tags
-_TABLES = {
-    "runs": "artifact_uri deleted_time end_time entry_point_name experiment_id lifecycle_stage name run_uuid "
-    "source_name source_type source_version start_time status user_id",
-    "params": "key run_uuid value",
-    "metrics": "is_nan key run_uuid step timestamp value",
-    "latest_metrics": "is_nan key run_uuid step timestamp value",
-    "tags": "key run_uuid value",
-}
-_NAMED_TWICE = "SELECT name FROM experiments GROUP BY name HAVING count(*) > 1"  # in several workspaces of MLflow's
+_PLACE = re.compile(r"(file://)?(/[^?#]*)")  # addresses to which MLflow adds names as to any path
+_NOT_IN_MODELS = "/:.%\"'"
+_READY = 2  # the status of a model that was logged whole, as MLflow counts them
+_MAKE_EXPERIMENT = """
+INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time)
+VALUES (?, ?, 'active', ?, ?)"""
+_RESTORE_EXPERIMENT = "UPDATE experiments SET lifecycle_stage = 'active', last_update_time = ? WHERE experiment_id = ?"
+_RESTORE_RUNS = "UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE experiment_id = ?"
+_TAG_EXPERIMENT = """
+INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?)
+ON CONFLICT (key, experiment_id) DO UPDATE SET value = excluded.value"""
 _BEGIN = """
 INSERT INTO runs (run_uuid, name, experiment_id, status, start_time, artifact_uri, user_id, lifecycle_stage,
                   source_type, source_name, source_version, entry_point_name)
@@ -53,48 +57,36 @@ WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, va
 _SET_TAG = """
 INSERT INTO tags (run_uuid, key, value) VALUES (?, ?, ?)
 ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value"""
+_HAS_MODEL = "SELECT 1 FROM logged_models WHERE source_run_id = ? AND status = ? AND lifecycle_stage = 'active'"
+_ADD_MODEL = """
+INSERT INTO logged_models (model_id, experiment_id, name, artifact_location, creation_timestamp_ms,
+                           last_updated_timestamp_ms, status, lifecycle_stage, source_run_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'active', ?)"""
+_ADD_OUTPUT = """
+INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id, step)
+VALUES (?, 'RUN_OUTPUT', ?, 'MODEL_OUTPUT', ?, 0)"""
 _SET_STATUS = "UPDATE runs SET status = ?, end_time = coalesce(?, end_time) WHERE run_uuid = ?"
 
 
-class LocalWriter(RunWriter):
+class LocalWriter(StoreWriter):
     """Writes to the SQLite file of a store that is set up; each call is one transaction."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._of_thread = threading.local()
+    def __init__(self, database: LocalDatabase) -> None:
+        self._database = database
 
     @classmethod
     def of(cls, uri: str) -> LocalWriter | None:
-        """Return the writer of a store, or None where it is not sure that the same rows come of it.
+        """Return what writes to the store at an address; None where that is better left to MLflow's client."""
+        database = LocalDatabase.of(uri)
+        return None if database is None else cls(database)
 
-        That is where the store is on a server, where MLflow reads another file from the address (one with ``?`` or
-        ``%``), and where the tables are not those that are known.
-        """
-        from sqlalchemy.engine import make_url
-
-        path = local_path(uri)
-        if path is None or Path(make_url(uri).database or "") != path:
-            return None
-        writer = cls(path)
-        with writer._database() as database:
-            for table, columns in _TABLES.items():
-                found = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
-                if found != set(columns.split()):
-                    return None
-            return None if database.execute(_NAMED_TWICE).fetchall() else writer
-
-    @contextmanager
-    def session(self) -> Iterator[None]:
-        """Keep one connection open: whenever it opens one, SQLite reads the definitions of MLflow's sixty tables."""
-        with self._opened() as self._of_thread.database:
-            try:
-                yield
-            finally:
-                self._of_thread.database = None
+    def session(self) -> AbstractContextManager[object]:
+        """Keep one connection open."""
+        return self._database.session()
 
     def experiment(self, name: str) -> SentExperiment | None:
         """Look for it by its name."""
-        with self._database() as database:
+        with self._database.transaction() as database:
             words = "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?"
             if not (found := database.execute(words, (name,)).fetchall()):
                 return None
@@ -102,6 +94,27 @@ class LocalWriter(RunWriter):
             of_experiment = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
             tags = dict(database.execute(of_experiment, (experiment_id,)))
         return SentExperiment(str(experiment_id), stage == "deleted", tags)
+
+    def make_experiment(self, name: str, place: str | None, tags: Texts) -> str:
+        """Make an experiment, which is given a place: a local store has none of its own."""
+        _check_names(tags)
+        now = _now()
+        with self._database.transaction() as database:
+            made = database.execute(_MAKE_EXPERIMENT, (name, place, now, now)).lastrowid
+            database.executemany(_TAG_EXPERIMENT, ((made, *tag) for tag in tags.items()))
+        return str(made)
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Restore all of its runs, as MLflow does."""
+        with self._database.transaction() as database:
+            database.execute(_RESTORE_EXPERIMENT, (_now(), experiment_id))
+            database.execute(_RESTORE_RUNS, (experiment_id,))
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        """Write one row."""
+        _check_names([key])
+        with self._database.transaction() as database:
+            database.execute(_TAG_EXPERIMENT, (experiment_id, key, value))
 
     def find(self, experiment_id: str, tags: Texts, *, status: str = "") -> list[SentRun]:
         """Search by tags."""
@@ -111,31 +124,26 @@ class LocalWriter(RunWriter):
         for tag in tags.items():
             words += " AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
             values += tag
-        with self._database() as database:
+        with self._database.transaction() as database:
             return _sent(database, f"{words} ORDER BY start_time DESC, run_uuid", values)
 
     def get(self, run_id: str) -> SentRun:
         """Return a run that is there."""
-        with self._database() as database:
+        with self._database.transaction() as database:
             if not (found := _sent(database, "run_uuid = ?", [run_id])):
-                raise StoreError(f"The store {self._path} has no run {run_id}.", key="tracking.uri")
+                raise StoreError(f"The store {self._database.path} has no run {run_id}.", key="tracking.uri")
             return found[0]
 
     def begin(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Make a run."""
-        from mlflow.utils.uri import append_to_uri_path
-
         _check_names(tags)
         run_id, all_tags = uuid4().hex, {**tags, _RUN_NAME: name}
-        with self._database() as database:
-            words = "SELECT artifact_location FROM experiments WHERE experiment_id = ? AND lifecycle_stage = 'active'"
-            if not (found := database.execute(words, (experiment_id,)).fetchall()):
-                raise StoreError(f"The store {self._path} has no experiment {experiment_id}.", key="tracking.uri")
-            artifact_uri = append_to_uri_path(found[0][0], run_id, "artifacts")
+        with self._database.transaction() as database:
+            artifact_uri = _below(self._place(database, experiment_id), run_id, "artifacts")
             user = tags.get(_USER, "unknown")
             database.execute(_BEGIN, (run_id, name, experiment_id, started, artifact_uri, user))
             _set_tags(database, run_id, all_tags)
-        return SentRun(run_id, artifact_uri, started, all_tags)
+        return SentRun(run_id, experiment_id, artifact_uri, started, all_tags)
 
     def log(self, run_id: str, params: Texts, points: Sequence[Point] = (), tags: Texts | None = None) -> None:
         """Write all of it at once."""
@@ -161,41 +169,54 @@ class LocalWriter(RunWriter):
 
     def send_files(self, run: SentRun, files: Mapping[Path, str]) -> None:
         """Copy files; where the experiment keeps its own elsewhere, MLflow knows how."""
-        from mlflow.utils.file_utils import local_file_uri_to_path
-
-        place = local_file_uri_to_path(run.artifact_uri)
-        if not Path(place).is_absolute():
-            upload(run, files, f"sqlite:///{self._path}")
+        if (place := _folder(run.artifact_uri)) is None:
+            upload(run, files, f"sqlite:///{self._database.path}")
             return
         for path, folder in files.items():
-            target = Path(place) / folder
+            target = place / folder
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
+
+    def has_model(self, run: SentRun) -> bool:
+        """Look for a row."""
+        with self._database.transaction() as database:
+            return bool(database.execute(_HAS_MODEL, (run.run_id, _READY)).fetchall())
+
+    def log_model(self, run: SentRun, model: LoggedModel) -> None:
+        """Write its folder, and then its rows: one that is interrupted leaves none."""
+        if not model.name or set(model.name) & set(_NOT_IN_MODELS):
+            mend = f"It holds none of {' '.join(_NOT_IN_MODELS)}."
+            raise StoreError(f"MLflow takes no model of the name {model.name!r}.", mend=mend)
+        model_id = f"m-{uuid4().hex}"
+        with self._database.transaction() as database:
+            artifact_uri = _below(self._place(database, run.experiment_id), "models", model_id, "artifacts")
+        with tempfile.TemporaryDirectory() as scratch:
+            made = Path(scratch) / "model"
+            save_pyfunc(made, model, run_id=run.run_id, model_id=model_id)
+            files = {path: str(path.parent.relative_to(made)) for path in made.rglob("*") if path.is_file()}
+            self.send_files(replace(run, artifact_uri=artifact_uri), files)
+        with self._run(run.run_id) as database:
+            now = _now()
+            row = (model_id, run.experiment_id, model.name, artifact_uri, now, now, _READY, run.run_id)
+            database.execute(_ADD_MODEL, row)
+            database.execute(_ADD_OUTPUT, (uuid4().hex, run.run_id, model_id))
+
+    def _place(self, database: sqlite3.Connection, experiment_id: str) -> str:
+        """Return where an experiment keeps its files, which must not be deleted."""
+        words = "SELECT artifact_location FROM experiments WHERE experiment_id = ? AND lifecycle_stage = 'active'"
+        if not (found := database.execute(words, (experiment_id,)).fetchall()):
+            raise StoreError(f"The store {self._database.path} has no experiment {experiment_id}.", key="tracking.uri")
+        return str(found[0][0])
 
     @contextmanager
     def _run(self, run_id: str) -> Iterator[sqlite3.Connection]:
         """Begin to write to a run, which must not be deleted."""
-        with self._database() as database:
+        with self._database.transaction() as database:
             words = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
             if not database.execute(words, (run_id,)).fetchall():
-                raise StoreError(f"The run {run_id} was deleted from the store {self._path}.", key="tracking.uri")
-            yield database
-
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection of the session, or one for this call; what is written with it is kept at the end."""
-        if (database := getattr(self._of_thread, "database", None)) is not None:
-            with database:
-                yield database
-        else:
-            with self._opened() as database, database:
-                yield database
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        there = f"file:{quote(str(self._path))}?mode=rw"  # not made anew where it was moved away
-        with closing(sqlite3.connect(there, uri=True, timeout=_PATIENCE)) as database:
-            database.execute("PRAGMA foreign_keys = ON")
+                raise StoreError(
+                    f"The run {run_id} was deleted from the store {self._database.path}.", key="tracking.uri"
+                )
             yield database
 
 
@@ -214,12 +235,32 @@ def _set_tags(database: sqlite3.Connection, run_id: str, tags: Texts) -> None:
 
 
 def _sent(database: sqlite3.Connection, words: str, values: Sequence[str]) -> list[SentRun]:
-    runs = database.execute(f"SELECT run_uuid, artifact_uri, start_time FROM runs WHERE {words}", values).fetchall()
+    columns = "run_uuid, experiment_id, artifact_uri, start_time"
+    runs = database.execute(f"SELECT {columns} FROM runs WHERE {words}", values).fetchall()
     of_run = "SELECT key, value FROM tags WHERE run_uuid = ?"
     return [
-        SentRun(run_id, artifact_uri, started or 0, dict(database.execute(of_run, (run_id,))))
-        for run_id, artifact_uri, started in runs
+        SentRun(run_id, str(experiment_id), artifact_uri, started or 0, dict(database.execute(of_run, (run_id,))))
+        for run_id, experiment_id, artifact_uri, started in runs
     ]
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _below(place: str, *names: str) -> str:
+    """Return the address of a folder below another."""
+    if _PLACE.fullmatch(place):
+        return "/".join((place.rstrip("/"), *names))
+    from mlflow.utils.uri import append_to_uri_path
+
+    return str(append_to_uri_path(place, *names))
+
+
+def _folder(address: str) -> Path | None:
+    """Return the folder of an address on this machine, or None of any other."""
+    found = _PLACE.fullmatch(address)
+    return Path(url2pathname(found[2])) if found else None
 
 
 def _check_names(names: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqexp.store.projection import Point
-from seqexp.store.run_writer import LONGEST_PARAM
+from seqexp.store.store_writer import LONGEST_PARAM
 
 _MOST = {"params": 100, "metrics": 1000, "tags": 100}  # in one call; MLflow takes no more,
 _MOST_OF_ALL = 1000  # nor more of all of them

@@ -1,21 +1,24 @@
 """Write a model as MLflow keeps it: a folder that its servers and its pyfunc know how to load.
 
 ``mlflow.pyfunc.save_model`` would do the same, and look through every installed package for one that differs from the
-requirements: half a second for requirements that were read from those packages a moment before.
+requirements: half a second for requirements that were read from those packages a moment before, and a second for the
+import. A test holds that its files say the same.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import yaml
 
-from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.projection import LoggedModel
 
 _DATA = "data"
@@ -24,8 +27,7 @@ _CONDA = "conda.yaml"
 _PYTHON = "python_env.yaml"
 
 
-@mlflow_settings()
-def save_pyfunc(folder: Path, model: LoggedModel, **of_model: Any) -> None:
+def save_pyfunc(folder: Path, model: LoggedModel, **of_model: str) -> None:
     """Write a model folder.
 
     Args:
@@ -33,28 +35,41 @@ def save_pyfunc(folder: Path, model: LoggedModel, **of_model: Any) -> None:
         model: What goes into it.
         of_model: What the ``MLmodel`` file says besides: the ids of the run and of the model.
     """
-    import mlflow.pyfunc
-    import numpy as np
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    signature = ModelSignature(
-        inputs=Schema(
-            [
-                TensorSpec(np.dtype("float64"), shape, name if len(model.inputs) > 1 else None)
-                for name, shape in model.inputs.items()
-            ]
-        ),
-        outputs=Schema([TensorSpec(np.dtype("float64"), model.output_shape)]),
-    )
     shutil.copytree(model.folder, folder / _DATA)
-    described = Model(signature=signature, **of_model)
-    mlflow.pyfunc.add_to_model(
-        described, model.loader_module, data=_DATA, conda_env=_CONDA, python_env=_PYTHON, streamable=False
-    )
-    described.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    described.save(str(folder / "MLmodel"))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    _write_yaml(folder / "MLmodel", {**_described(model), "model_size_bytes": size, **of_model})
     _write_environments(folder, model.requirements)
+
+
+def _described(model: LoggedModel) -> dict[str, Any]:
+    inputs = [_tensor(shape, name if len(model.inputs) > 1 else None) for name, shape in model.inputs.items()]
+    flavor = {
+        "loader_module": model.loader_module,
+        "python_version": platform.python_version(),
+        "data": _DATA,
+        "env": {"conda": _CONDA, "virtualenv": _PYTHON},
+        "streamable": False,
+    }
+    return {
+        "flavors": {"python_function": flavor},
+        "is_signature_from_type_hint": False,
+        "model_id": None,
+        "mlflow_version": metadata.version("mlflow"),
+        "model_uuid": uuid4().hex,
+        "prompts": None,
+        "signature": {
+            "inputs": json.dumps(inputs),
+            "outputs": json.dumps([_tensor(model.output_shape)]),
+            "params": None,
+        },
+        "type_hint_from_example": False,
+        "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
+    }
+
+
+def _tensor(shape: tuple[int, ...], name: str | None = None) -> dict[str, Any]:
+    tensor = {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": list(shape)}}
+    return tensor if name is None else {"name": name, **tensor}
 
 
 def _write_environments(folder: Path, requirements: Sequence[str]) -> None:
@@ -67,8 +82,12 @@ def _write_environments(folder: Path, requirements: Sequence[str]) -> None:
     }
     without_conda = {"python": python, "build_dependencies": tools, "dependencies": [f"-r {_REQUIREMENTS}"]}
     (folder / _REQUIREMENTS).write_text("".join(f"{requirement}\n" for requirement in requirements), "utf-8")
-    for name, content in {_CONDA: conda, _PYTHON: without_conda}.items():
-        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    _write_yaml(folder / _CONDA, conda)
+    _write_yaml(folder / _PYTHON, without_conda)
+
+
+def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(dict(content), sort_keys=False), "utf-8")
 
 
 def _installers() -> Iterator[str]:

@@ -1,33 +1,32 @@
 """The MLflow side of the store: open it, fill a run, and do either twice without harm.
 
-Everything goes through ``MlflowClient`` with explicit ids, or past it where that is quicker (:mod:`local_writer`): the
-fluent API keeps a run open behind one's back, and ends it as FINISHED when a process crashes.
+A local store is written to without MLflow (:mod:`local_writer`), any other through ``MlflowClient`` with explicit ids:
+the fluent API keeps a run open behind one's back, and ends it as FINISHED when a process crashes.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from seqexp.errors import NoSuchStore
-from seqexp.own_process import without_collection
 from seqexp.spec.tracking_uri import problem_of_uri
 from seqexp.store.client_writer import ClientWriter
-from seqexp.store.local_store import alone, local_path, make_store
+from seqexp.store.local_store import alone, is_current, local_path, make_store
 from seqexp.store.local_writer import LocalWriter
-from seqexp.store.mlflow_model import save_pyfunc
 from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
-from seqexp.store.mlflow_view import RunsView, ViewShelf
-from seqexp.store.outage import does_not_answer, reason_of
+from seqexp.store.mlflow_view import RunsView
+from seqexp.store.outage import does_not_answer, is_of_store, reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
-from seqexp.store.run_writer import RunWriter, SentRun
+from seqexp.store.store_writer import SentRun, StoreWriter
+from seqexp.store.view_shelf import ViewShelf
 
+_TABLE = "leaderboard.json"
 _SLACK = 1000  # milliseconds between when a run begins and when it is shown to have begun
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens with its pages for trained models
 READY = "seqexp.published"  # set last, to when the run began: one without it was interrupted while it was sent
@@ -50,23 +49,11 @@ class MlflowStore:
         """
         if problem := problem_of_uri(uri, "tracking.uri"):  # of an old record, and the environment's
             raise NoSuchStore([problem])
-        with mlflow_settings(), without_collection():
-            from mlflow.exceptions import MlflowException
-            from mlflow.tracking import MlflowClient
-            from sqlalchemy.exc import SQLAlchemyError
-
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells every migration of a new store
-
         self.uri = uri
         self._artifacts = artifacts
-        self._failures = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
         with self._explained(), nullcontext() if is_patient else asked_briefly(), alone(uri):
-            if (path := local_path(uri)) is not None and not path.exists():
-                make_store(path)
-            self._client = MlflowClient(tracking_uri=uri)
-            self._client.search_experiments(max_results=1)
-            self._runs: RunWriter = LocalWriter.of(uri) or ClientWriter(self._client, uri)
-        self._shelf = ViewShelf(self._client, self._failures)
+            self._writer = _open(uri)
+        self._shelf = ViewShelf(self._writer)
 
     def open_run(
         self,
@@ -82,19 +69,19 @@ class MlflowStore:
         with self._explained():
             experiment_id = self._experiment(experiment, view)
             self._end_left_behind(experiment_id, {key: tags[key] for key in ("run_key", "workspace")}, started)
-            made = self._runs.begin(experiment_id, run_name, started, tags)
-            self._runs.log(made.run_id, params)
+            made = self._writer.begin(experiment_id, run_name, started, tags)
+            self._writer.log(made.run_id, params)
             return made.run_id
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Add metrics to a run."""
         with self._explained():
-            self._runs.log(run_id, {}, points)
+            self._writer.log(run_id, {}, points)
 
     def end_left_behind(self, parent: str, ended: int) -> None:
         """Say that the runs which a killed process trained under a sweep were killed with it."""
         with self._explained():
-            experiment_id = self._client.get_run(parent).info.experiment_id
+            experiment_id = self._writer.get(parent).experiment_id
             self._end_left_behind(experiment_id, {"mlflow.parentRunId": parent}, ended)
 
     def publish(self, run: Projection) -> str:
@@ -105,7 +92,7 @@ class MlflowStore:
         Raises:
             StoreError: The store refuses, or cannot be reached.
         """
-        with self._explained(), self._runs.session():
+        with self._explained(), self._writer.session():
             experiment_id = self._experiment(run.experiment, run.view)
             found = self._find_sent(experiment_id, run)
             if found is not None and found.tags.get(READY):
@@ -113,26 +100,24 @@ class MlflowStore:
             sent = found or self._begin(experiment_id, run)
             tags = {READY: str(run.started)}
             if "attempt" not in sent.tags:  # shown as it trained
-                self._runs.rename(sent.run_id, run.run_name)
+                self._writer.rename(sent.run_id, run.run_name)
                 tags = {**_all_tags(run), **tags}
-            self._runs.send_files(sent, run.files)
-            if run.model is not None and not self._has_model(experiment_id, sent.run_id):
-                self._log_model(experiment_id, sent.run_id, run.model)
-            self._runs.finish(sent.run_id, run.status, run.ended, run.params, run.points, tags)
+            self._writer.send_files(sent, run.files)
+            if run.model is not None and not self._writer.has_model(sent):
+                self._writer.log_model(sent, run.model)
+            self._writer.finish(sent.run_id, run.status, run.ended, run.params, run.points, tags)
             return sent.run_id
 
     def open_sweep(self, sweep: SweepProjection) -> str:
         """Show a sweep as running, or as running again, and return its MLflow run id."""
         with self._explained():
-            import mlflow.pyfunc  # noqa: F401  (for the models at its end: there is more time for it now)
-
             experiment_id = self._experiment(sweep.experiment, sweep.view)
-            if found := self._runs.find(experiment_id, sweep.identity):
-                self._runs.set_status(found[0].run_id, "RUNNING")
+            if found := self._writer.find(experiment_id, sweep.identity):
+                self._writer.set_status(found[0].run_id, "RUNNING")
                 return found[0].run_id
             tags = {**sweep.tags, **sweep.identity, "mlflow.note.content": sweep.note}
-            made = self._runs.begin(experiment_id, sweep.run_name, sweep.started, tags)
-            self._runs.log(made.run_id, sweep.params)
+            made = self._writer.begin(experiment_id, sweep.run_name, sweep.started, tags)
+            self._writer.log(made.run_id, sweep.params)
             return made.run_id
 
     def close_sweep(
@@ -158,30 +143,29 @@ class MlflowStore:
             table: The leaderboard, column by column.
         """
         with self._explained():
-            for name, text in texts.items():
-                self._client.log_text(run_id, text, name)
             if table:
-                self._client.log_dict(run_id, {"columns": list(table), "data": _rows(table)}, "leaderboard.json")
-                tags = {**tags, "mlflow.loggedArtifacts": json.dumps([{"path": "leaderboard.json", "type": "table"}])}
+                texts = {**texts, _TABLE: json.dumps({"columns": list(table), "data": _rows(table)}, indent=2)}
+                tags = {**tags, "mlflow.loggedArtifacts": json.dumps([{"path": _TABLE, "type": "table"}])}
+            self._send_texts(run_id, texts)
             counts = [Point(name, value, 0, ended) for name, value in metrics.items()]
-            self._runs.finish(run_id, status, ended, {}, counts, tags)
+            self._writer.finish(run_id, status, ended, {}, counts, tags)
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
         """Add tags to a run that is shown already."""
         with self._explained():
-            self._runs.log(run_id, {}, tags=tags)
+            self._writer.log(run_id, {}, tags=tags)
 
-    def add_model(self, experiment: str, run_id: str, model: LoggedModel) -> None:
+    def add_model(self, run_id: str, model: LoggedModel) -> None:
         """Log a model to a run that was published without one."""
         with self._explained():
-            experiment_id = self._experiment(experiment)
-            if not self._has_model(experiment_id, run_id):
-                self._log_model(experiment_id, run_id, model)
+            run = self._writer.get(run_id)
+            if not self._writer.has_model(run):
+                self._writer.log_model(run, model)
 
     def add_file(self, run_id: str, path: Path) -> None:
         """Add a file to a run that was published without it."""
         with self._explained():
-            self._client.log_artifact(run_id, str(path))
+            self._writer.send_files(self._writer.get(run_id), {path: ""})
 
     def experiment_id(self, name: str) -> str:
         """Return the id of an experiment, which is made if there is none."""
@@ -194,9 +178,9 @@ class MlflowStore:
             return self._shelf.page_of(experiment, view)
 
     def _experiment(self, name: str, view: RunsView | None = None) -> str:
-        found = self._runs.experiment(name)
+        found = self._writer.experiment(name)
         if found is not None and found.is_deleted:
-            self._client.restore_experiment(found.experiment_id)
+            self._writer.restore_experiment(found.experiment_id)
         experiment_id = found.experiment_id if found is not None else self._make_experiment(name)
         if view is not None:
             self._shelf.put(experiment_id, found.tags if found is not None else {}, view)
@@ -205,21 +189,20 @@ class MlflowStore:
     def _make_experiment(self, name: str) -> str:
         place = (self._artifacts / name).as_uri() if local_path(self.uri) else None
         with alone(self.uri):  # two first runs at once make one experiment
-            again = self._client.get_experiment_by_name(name)
-            if again:
-                return str(again.experiment_id)
-            return str(self._client.create_experiment(name, artifact_location=place, tags=_KIND))
+            if (again := self._writer.experiment(name)) is not None:
+                return again.experiment_id
+            return self._writer.make_experiment(name, place, _KIND)
 
     def _end_left_behind(self, experiment_id: str, tags: dict[str, str], ended: int) -> None:
-        for run in self._runs.find(experiment_id, tags, status="RUNNING"):
-            self._runs.set_status(run.run_id, "KILLED", ended)
+        for run in self._writer.find(experiment_id, tags, status="RUNNING"):
+            self._writer.set_status(run.run_id, "KILLED", ended)
 
     def _find_sent(self, experiment_id: str, run: Projection) -> SentRun | None:
         """Return what was sent of a run, or None.
 
         Not another run that had its identity before: whose directory was lost, so that the attempt was counted anew.
         """
-        attempts = self._runs.find(experiment_id, {key: run.identity[key] for key in ("run_key", "workspace")})
+        attempts = self._writer.find(experiment_id, {key: run.identity[key] for key in ("run_key", "workspace")})
         for found in attempts:
             if found.tags.get("attempt") == run.identity["attempt"]:
                 sent = found.tags.get(READY)
@@ -231,36 +214,40 @@ class MlflowStore:
 
     def _begin(self, experiment_id: str, run: Projection) -> SentRun:
         if run.run_id:
-            return self._runs.get(run.run_id)
-        return self._runs.begin(experiment_id, run.run_name, run.started, _all_tags(run))
+            return self._writer.get(run.run_id)
+        return self._writer.begin(experiment_id, run.run_name, run.started, _all_tags(run))
 
-    def _has_model(self, experiment_id: str, run_id: str) -> bool:
-        words = f"source_run_id = '{run_id}'"
-        return bool(self._client.search_logged_models([experiment_id], filter_string=words, max_results=1))
-
-    def _log_model(self, experiment_id: str, run_id: str, model: LoggedModel) -> None:
-        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-
-        logged = self._client.create_logged_model(experiment_id, name=model.name, source_run_id=run_id)
+    def _send_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
-            save_pyfunc(folder, model, run_id=run_id, model_id=logged.model_id)
-            self._client.log_model_artifacts(logged.model_id, str(folder))
-        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-        self._client.log_outputs(run_id, models=[LoggedModelOutput(logged.model_id, step=0)])
+            files = {Path(scratch) / name: "" for name in texts}
+            for path in files:
+                path.write_text(texts[path.name], "utf-8")
+            self._writer.send_files(self._writer.get(run_id), files)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             with mlflow_settings():
                 yield
-        except self._failures as error:
+        except Exception as error:
+            if not is_of_store(error):
+                raise
             mend = ""
             if local_path(self.uri) and _is_damaged(error):
                 mend = " If the file is damaged, move it away and give the command again: the runs are sent anew."
             raise does_not_answer(error)(
                 f"MLflow at {self.uri} does not answer: {reason_of(error)}.{mend}", key="tracking.uri"
             ) from None
+
+
+def _open(uri: str) -> StoreWriter:
+    """Open a store, of which a local one is set up if it is not there yet; nobody else does that meanwhile."""
+    if (path := local_path(uri)) is None:
+        return ClientWriter(uri)
+    if not path.exists():
+        make_store(path)
+    client = None if is_current(path) else ClientWriter(uri)  # which says why it cannot be opened, if so
+    return LocalWriter.of(uri) or client or ClientWriter(uri)
 
 
 def _is_damaged(error: Exception) -> bool:

@@ -24,24 +24,19 @@ order of their creation: in any other, all stand in one list. A column or a char
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from seqexp.fingerprint import short_key
 from seqexp.spec.settings import DEFAULT_SELECT
 
-TAG = "mlflow.sharedViewState."
-_OURS = "seqexp-"  # how the ids of our views begin; those that people save have 32 hexadecimal digits
-_MOST_VIEWS = 10  # of ours in an experiment: the page saves no more than 40, and they are for people
+OURS = "seqexp-"  # how the ids of our views begin; those that people save have 32 hexadecimal digits
+COLUMNS = ("selectedColumns", "columnOrder")
 _MOST_DRAWN = 20  # runs in a chart
 _WIDE = 170  # pixels: the longest name of a topology
 _GROUPS = ("topology", "data", "optimizer")  # whose choice is the param `<group>.name`
-_COLUMNS = ("selectedColumns", "columnOrder")
 _AS_THE_PAGE_HAS_IT: dict[str, Any] = {
     "runsExpanded": {},
     "runsPinned": [],
@@ -73,7 +68,7 @@ class RunsView:
     @property
     def id(self) -> str:
         """What names it in an address; a view of another content has another one."""
-        return _OURS + short_key(self.state())
+        return OURS + short_key(self.state())
 
     def state(self) -> dict[str, Any]:
         """Return what the page reads."""
@@ -104,87 +99,6 @@ class RunsView:
         name = f"seqexp: by {self.select}" + (f", of {', '.join(self.axes)}" if self.axes else "")
         envelope = {"name": name, "createdAt": now, "updatedAt": now, "state": packed}
         return json.dumps({**envelope, **state}, separators=(",", ":"))
-
-
-class ViewShelf:
-    """Puts views into experiments, each once."""
-
-    def __init__(self, client: Any, failures: tuple[type[Exception], ...]) -> None:
-        """Take MLflow's client, and what it raises when a store refuses."""
-        self._client, self._failures = client, failures
-        self._refused: set[tuple[str, str]] = set()
-
-    def put(self, experiment_id: str, tags: Mapping[str, str], view: RunsView) -> str | None:
-        """Put a view into an experiment, unless one there shows all of it; a store that refuses does no harm.
-
-        Args:
-            experiment_id: Of the experiment.
-            tags: All that it has.
-            view: What to show.
-
-        Returns:
-            The id of the view that shows it, or of our last where there are enough; None where the store refused.
-        """
-        there = _views(tags)
-        if view.id in there or (experiment_id, view.id) in self._refused:
-            return view.id if view.id in there else None
-        covering = next((key for key, value in there.items() if _covers(value, view.state())), None)
-        if covering is not None or len(there) >= _MOST_VIEWS:
-            return covering or _last(tags)
-        try:
-            self._client.set_experiment_tag(experiment_id, TAG + view.id, view.tag_value(int(time.time() * 1000)))
-        except self._failures:
-            self._refused.add((experiment_id, view.id))
-            return None
-        return view.id
-
-    def page_of(self, experiment: str, view: RunsView) -> str | None:
-        """Return where the UI shows an experiment, from the address of its server on; None where there is none.
-
-        Args:
-            experiment: Its name.
-            view: What an experiment gets that has no view of ours; one that has several opens with the last.
-        """
-        found = self._client.get_experiment_by_name(experiment)
-        if found is None or found.lifecycle_stage == "deleted":
-            return None
-        return page_of(found.experiment_id, _last(found.tags) or self.put(found.experiment_id, found.tags, view))
-
-
-def page_of(experiment_id: str, view_id: str | None) -> str:
-    """Return where the UI shows the runs of an experiment, from the address of its server on.
-
-    >>> page_of("1", "seqexp-ab12")
-    '/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=seqexp-ab12'
-    """
-    asked = {"workflowType": "machine_learning"} | ({} if view_id is None else {"viewStateShareKey": view_id})
-    return f"/#/experiments/{experiment_id}/runs?{urlencode(asked)}"
-
-
-def _last(tags: Mapping[str, str]) -> str | None:
-    there = _views(tags)
-    return max(there, key=lambda key: there[key].get("createdAt", 0)) if there else None
-
-
-def _views(tags: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return our views among the tags of an experiment: their ids, and what they hold."""
-    return {key.removeprefix(TAG): _held(value) for key, value in tags.items() if key.startswith(TAG + _OURS)}
-
-
-def _held(value: str) -> dict[str, Any]:
-    """Return what a tag holds; nothing where somebody changed it, whose it is from then on."""
-    try:
-        held = json.loads(value)
-        as_ours = isinstance(held["createdAt"], int) and all(isinstance(name, str) for name in held["selectedColumns"])
-    except (ValueError, TypeError, KeyError):
-        return {}
-    return dict(held) if as_ours else {}
-
-
-def _covers(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a view differs from a wanted one at most in that it has more columns."""
-    same = all(held.get(key) == value for key, value in wanted.items() if key not in _COLUMNS)
-    return same and set(held.get("selectedColumns", ())) >= set(wanted["selectedColumns"])
 
 
 def _columns(select: str, axes: tuple[str, ...]) -> list[str]:

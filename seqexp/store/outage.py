@@ -1,12 +1,14 @@
-"""Why a tracking server does not answer, in plain words: what its client says names classes of a library."""
+"""Why a tracking store does not answer, in plain words: what its client says names classes of a library."""
 
 from __future__ import annotations
 
 import re
+import sqlite3
 
 from seqexp.errors import StoreAway, StoreError
 
 _LONGEST = 300
+_LIBRARIES = ("mlflow", "sqlalchemy")  # whose errors a store raises besides Python's own
 _WHYS = (  # what a message holds -> what that means, the more particular first
     (r"NameResolutionError|Failed to resolve|Name or service not known|getaddrinfo failed", "its name is not known"),
     (r"CERTIFICATE_VERIFY_FAILED|SSLError", "its certificate is not trusted"),
@@ -28,6 +30,12 @@ def reason_of(error: Exception) -> str:
     'INVALID_PARAMETER_VALUE: no run'
     """
     return outage(error) or (str(error).strip().splitlines() or [type(error).__name__])[0].strip()[:_LONGEST]
+
+
+def is_of_store(error: Exception) -> bool:
+    """Say whether a store refused, or could not be reached, without the import of MLflow, which may not be there."""
+    rooms = {cls.__module__.partition(".")[0] for cls in type(error).__mro__}
+    return isinstance(error, (sqlite3.Error, OSError)) or not rooms.isdisjoint(_LIBRARIES)
 
 
 def does_not_answer(error: Exception) -> type[StoreError]:

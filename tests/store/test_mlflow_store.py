@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 import seqexp.store.local_store
 from seqexp.errors import StoreError
@@ -31,6 +32,10 @@ def _open(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", OPEN, str(folder)], stderr=subprocess.PIPE, env=environment)
 
 
+def _stores(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.db") if path.is_file()]
+
+
 def test_a_damaged_file_is_explained(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("garbage")
     with pytest.raises(StoreError, match=r"not a database.*move it away"):
@@ -44,9 +49,8 @@ def test_a_folder_in_its_place_is_explained(tmp_path: Path) -> None:
 
 
 def test_one_killed_while_it_is_made_does_no_harm(tmp_path: Path) -> None:
-    unfinished = tmp_path / ".mlflow.db.new"
     with _open(tmp_path) as maker:
-        while maker.poll() is None and not (unfinished.is_file() and unfinished.stat().st_size > 20_000):
+        while maker.poll() is None and not any(path.stat().st_size > 20_000 for path in _stores(tmp_path / "cache")):
             time.sleep(0.01)
         assert maker.poll() is None, "it was made before it could be killed"
         maker.kill()
@@ -90,22 +94,22 @@ def test_what_is_sent_is_shared_out_to_as_few_calls_as_mlflow_takes(tmp_path: Pa
     """Each costs a way to the server; a larger one than MLflow takes is refused whole."""
     shutil.copy(migrated_store, tmp_path / "mlflow.db")
     store = MlflowStore(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
-    store._runs = ClientWriter(store._client, store.uri)
+    store._writer = writer = ClientWriter(store.uri)
     calls = []
-    log_batch = store._client.log_batch
-    store._client.log_batch = lambda run_id, **batch: calls.append(batch) or log_batch(run_id, **batch)
+    log_batch = writer._client.log_batch
+    writer._client.log_batch = lambda run_id, **batch: calls.append(batch) or log_batch(run_id, **batch)
     identity = {"run_key": "abcd", "workspace": "w", "attempt": "1"}
     params = {f"p{number}": "x" for number in range(130)}
     points = [Point("loss", float(number), number, 5_000) for number in range(1950)]
     run = Projection("sales", "abcd-1", identity, "FINISHED", 5_000, 9_000, params, points, {}, "")
-    shown = store._client.get_run(store.publish(run))
+    shown = writer._client.get_run(store.publish(run))
     assert [{kind: len(items) for kind, items in batch.items()} for batch in calls] == [
         {"params": 100},
         {"params": 30, "metrics": 970},
         {"metrics": 980, "tags": 1},
     ]
     assert shown.data.params == params
-    assert len(store._client.get_metric_history(shown.info.run_id, "loss")) == 1950
+    assert len(writer._client.get_metric_history(shown.info.run_id, "loss")) == 1950
     assert (shown.info.status, shown.info.end_time) == ("FINISHED", 9_000)
 
 
@@ -116,44 +120,85 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "seqexp" / "mlflow" / f"{version('mlflow')}.db"
 
 
-def _new_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowStore:
+def _new_store(folder: Path) -> MlflowStore:
     folder.mkdir()
-    monkeypatch.chdir(folder)
     return MlflowStore(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
 
 
 def test_a_second_store_is_a_copy_that_knows_nothing_of_the_first(
     tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MLflow sets one up in a second, a copy takes none; its default experiment has a place below its own folder."""
-    first = _new_store(tmp_path / "first", monkeypatch)
+    """MLflow sets one up in a second, a copy takes none; its default experiment has a place beside it."""
+    first = _new_store(tmp_path / "first")
     first.experiment_id("sales")
     made = kept.read_bytes()
     monkeypatch.setattr(seqexp.store.local_store, "_set_up", lambda path: pytest.fail("set up anew"))
-    second = _new_store(tmp_path / "second", monkeypatch)
-    (only,) = second._client.search_experiments()
-    assert (only.name, only.artifact_location) == ("Default", str(tmp_path / "second" / "mlruns" / "0"))
+    second = _new_store(tmp_path / "second")
+    (only,) = MlflowClient(tracking_uri=second.uri).search_experiments()
+    assert (only.experiment_id, only.name) == ("0", "Default")
+    assert only.artifact_location == str(tmp_path / "second" / "mlruns" / "0")
     assert second.experiment_id("stock") == "1"
     assert kept.read_bytes() == made
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "used"])
 def test_a_kept_store_that_is_damaged_is_made_anew(
-    damage: str, tmp_path: Path, kept: Path, migrated_store: Path, monkeypatch: pytest.MonkeyPatch
+    damage: str, tmp_path: Path, kept: Path, migrated_store: Path
 ) -> None:
     """Every new workspace would be given the fault."""
     kept.parent.mkdir(parents=True)
     whole = migrated_store.read_bytes()
     kept.write_bytes({"cut": whole[: len(whole) // 2], "text": b"nothing", "used": whole}[damage])
-    store = _new_store(tmp_path / "first", monkeypatch)
+    store = _new_store(tmp_path / "first")
     assert store.experiment_id("sales") == "1"
     with closing(sqlite3.connect(kept)) as database:
         assert database.execute("SELECT count(*) FROM experiments").fetchone() == (0,)
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
-    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, kept: Path) -> None:
     """The store is set up all the same."""
     (tmp_path / "cache").write_text("a file where the folder should be")
-    assert _new_store(tmp_path / "first", monkeypatch).experiment_id("sales") == "1"
+    assert _new_store(tmp_path / "first").experiment_id("sales") == "1"
+
+
+def test_one_of_another_release_of_mlflow_is_refused_in_its_words(workspace: Path) -> None:
+    """Its server would refuse it, too, when all is written."""
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'f5a4f2784254'")
+    with pytest.raises(StoreError, match="out-of-date database schema"):
+        MlflowStore(f"sqlite:///{workspace / 'mlflow.db'}", workspace / "mlartifacts")
+
+
+PUBLISH = """
+import sys
+from pathlib import Path
+from seqexp.store.mlflow_store import MlflowStore
+from seqexp.store.mlflow_view import RunsView
+from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
+
+folder = Path(sys.argv[1])
+store = MlflowStore(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+sweep = store.open_sweep(SweepProjection("sales", "sweep", {"sweep_key": "s"}, 1_000, {}, {}, view=RunsView()))
+identity = {"run_key": "abcd", "workspace": "w", "attempt": "1"}
+model = LoggedModel("vector_output", folder / "run", "seqexp", {"past": (-1, 24, 2)}, (-1, 6, 1), ("numpy",))
+points = [Point("loss", 0.5, 1, 2_000)]
+tags = {"mlflow.parentRunId": sweep}
+store.publish(Projection("sales", "a", identity, "FINISHED", 1_000, 2_000, {}, points, tags, "", model=model))
+store.close_sweep(sweep, "FINISHED", 3_000, metrics={}, tags={}, texts={"plan.json": "{}"}, table={"rank": [1]})
+print(store.page_of("sales", RunsView()))
+print(*sorted({name.partition(".")[0] for name in sys.modules} & {"mlflow", "sqlalchemy", "tensorflow"}))
+"""
+
+
+def test_a_sweep_is_shown_in_a_local_store_without_the_import_of_mlflow(tmp_path: Path, migrated_store: Path) -> None:
+    """It takes more than a second, while training takes what there is of the machine."""
+    (tmp_path / "run").mkdir()
+    said = subprocess.run([sys.executable, "-c", PUBLISH, str(tmp_path)], capture_output=True, text=True, check=True)
+    page, imported = said.stdout.splitlines()
+    assert page.startswith("/#/experiments/1/runs?")
+    assert imported == ""
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert {run.info.run_name: run.info.status for run in client.search_runs(["1"])} == dict.fromkeys(
+        ("sweep", "a"), "FINISHED"
+    )
+    assert len(client.search_logged_models(["1"])) == 1

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from mlflow.tracking import MlflowClient
 
+from seqexp.store.client_writer import ClientWriter
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.mlflow_view import TAG, RunsView
+from seqexp.store.mlflow_view import RunsView
+from seqexp.store.view_shelf import TAG, ViewShelf
 
 LEARNING_RATE = RunsView(axes=("optimizer.learning_rate",))
 
@@ -111,8 +113,10 @@ def test_a_store_that_refuses_it_takes_the_runs_and_is_asked_once(
 ) -> None:
     too_long = RunsView(axes=tuple(f"data.{number:0240}" for number in range(90)))
     asked: list[Any] = []
-    really = store._client.set_experiment_tag
-    monkeypatch.setattr(store._client, "set_experiment_tag", lambda *words: (asked.append(words), really(*words)))
+    writer = ClientWriter(store.uri)
+    monkeypatch.setattr(store, "_shelf", ViewShelf(writer))
+    really = writer.tag_experiment
+    monkeypatch.setattr(writer, "tag_experiment", lambda *words: (asked.append(words), really(*words)))
     _open(store, too_long, 1)
     _open(store, too_long, 2)
     assert len(asked) == 1

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from mlflow.tracking import MlflowClient
 
-from seqexp.store.mlflow_view import TAG, RunsView
+from seqexp.store.mlflow_view import RunsView
+from seqexp.store.view_shelf import TAG
 from seqexp.workflows.project import Project, open_project
 from seqexp.workflows.publishing.address import default_tracking_uri
 from seqexp.workflows.publishing.pages import find_pages

@@ -1,7 +1,8 @@
-"""What writes runs to a tracking store, whichever way: MLflow's client reads back what was asked for."""
+"""What writes to a tracking store, whichever way: MLflow's client reads back what was asked for."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -11,15 +12,17 @@ from typing import Any
 
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
 from seqexp.errors import StoreError
 from seqexp.store.client_writer import ClientWriter
+from seqexp.store.local_database import LocalDatabase
 from seqexp.store.local_writer import LocalWriter
 from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.projection import Point
-from seqexp.store.run_writer import RunWriter
+from seqexp.store.projection import LoggedModel, Point
+from seqexp.store.store_writer import StoreWriter
 
 TAGS = {"run_key": "abcd", "workspace": "w", "mlflow.user": "ada", "odd": 'it\'s "so" \\ %'}
 POINTS = [
@@ -41,9 +44,9 @@ class Store:
         self.path = folder / "mlflow.db"
         self.client = MlflowClient(tracking_uri=f"sqlite:///{self.path}")
         self.experiment = self.client.create_experiment("sales", artifact_location=(folder / "mlartifacts").as_uri())
-        self.ways: dict[str, Callable[[], RunWriter]] = {
-            "client": lambda: ClientWriter(self.client, f"sqlite:///{self.path}"),
-            "local": lambda: LocalWriter(self.path),
+        self.ways: dict[str, Callable[[], StoreWriter]] = {
+            "client": lambda: ClientWriter(f"sqlite:///{self.path}"),
+            "local": lambda: LocalWriter(LocalDatabase(self.path)),
         }
 
     def execute(self, words: str) -> list[Any]:
@@ -59,13 +62,14 @@ def store(tmp_path: Path, migrated_store: Path) -> Store:
 
 
 @pytest.fixture(params=["client", "local"])
-def writer(store: Store, request: pytest.FixtureRequest) -> RunWriter:
+def writer(store: Store, request: pytest.FixtureRequest) -> StoreWriter:
     return store.ways[request.param]()
 
 
-def test_a_run_is_there_as_it_was_written(store: Store, writer: RunWriter) -> None:
+def test_a_run_is_there_as_it_was_written(store: Store, writer: StoreWriter) -> None:
     begun = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
     assert begun == writer.get(begun.run_id)
+    assert begun.experiment_id == store.experiment
     assert begun.artifact_uri.endswith(f"/mlartifacts/{begun.run_id}/artifacts")
     writer.log(begun.run_id, {"topology.units": "32", "long": "x" * 7_000}, POINTS, {"odd": "new", "more": "y" * 9_000})
     assert store.client.get_run(begun.run_id).info.status == "RUNNING"
@@ -86,7 +90,7 @@ def test_a_run_is_there_as_it_was_written(store: Store, writer: RunWriter) -> No
     ]
 
 
-def test_what_is_written_again_is_stored_once(store: Store, writer: RunWriter) -> None:
+def test_what_is_written_again_is_stored_once(store: Store, writer: StoreWriter) -> None:
     run_id = writer.begin(store.experiment, "abcd-1", 1_000, TAGS).run_id
     for points in (POINTS[:2], POINTS, POINTS[:3]):
         writer.log(run_id, {"topology.units": "32"}, points, {"odd": "new"})
@@ -94,7 +98,7 @@ def test_what_is_written_again_is_stored_once(store: Store, writer: RunWriter) -
     assert store.client.get_run(run_id).data.metrics["loss"] == 0.5, "an earlier step became the last value"
 
 
-def test_runs_are_found_by_all_their_tags_the_newest_first(store: Store, writer: RunWriter) -> None:
+def test_runs_are_found_by_all_their_tags_the_newest_first(store: Store, writer: StoreWriter) -> None:
     first, second, third = (
         writer.begin(store.experiment, str(started), started, {"run_key": key, "workspace": "w"}).run_id
         for started, key in ((1_000, "abcd"), (3_000, "abcd"), (2_000, "abce"))
@@ -115,7 +119,7 @@ def test_runs_are_found_by_all_their_tags_the_newest_first(store: Store, writer:
     assert [run.run_id for run in writer.find(store.experiment, key)] == [first]
 
 
-def test_files_lie_among_the_artifacts(store: Store, writer: RunWriter, tmp_path: Path) -> None:
+def test_files_lie_among_the_artifacts(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text("{}")
     (tmp_path / "forecast.png").write_bytes(b"png")
     run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
@@ -129,7 +133,7 @@ def test_files_lie_among_the_artifacts(store: Store, writer: RunWriter, tmp_path
 
 @pytest.mark.parametrize("place", ["a folder/with space %20", "plain", "plain#2"])
 def test_an_experiment_that_somebody_made_keeps_its_artifacts_where_they_said(
-    place: str, store: Store, writer: RunWriter, tmp_path: Path
+    place: str, store: Store, writer: StoreWriter, tmp_path: Path
 ) -> None:
     folder = tmp_path / place
     location = str(folder) if place.startswith("plain") else folder.as_uri()
@@ -143,7 +147,7 @@ def test_an_experiment_that_somebody_made_keeps_its_artifacts_where_they_said(
 
 @pytest.mark.parametrize("name", ["a%b", "a//b", "../b", "x" * 251])
 @pytest.mark.parametrize("kind", ["params", "points", "tags"])
-def test_a_name_that_mlflow_does_not_take_is_refused(kind: str, name: str, store: Store, writer: RunWriter) -> None:
+def test_a_name_that_mlflow_does_not_take_is_refused(kind: str, name: str, store: Store, writer: StoreWriter) -> None:
     run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
     logged = {"params": {"units": "32"}, kind: [Point(name, 1.0, 0, 9)] if kind == "points" else {name: "x"}}
     with pytest.raises((StoreError, MlflowException)):
@@ -152,7 +156,7 @@ def test_a_name_that_mlflow_does_not_take_is_refused(kind: str, name: str, store
 
 @pytest.mark.parametrize("call", ["log", "rename", "set_status", "finish"])
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_a_run_that_was_deleted_is_not_written_to(is_gone: bool, call: str, store: Store, writer: RunWriter) -> None:
+def test_a_run_that_was_deleted_is_not_written_to(is_gone: bool, call: str, store: Store, writer: StoreWriter) -> None:
     """It would be noted as sent, and be seen by nobody."""
     run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
     store.client.delete_run(run_id)
@@ -169,7 +173,7 @@ def test_a_run_that_was_deleted_is_not_written_to(is_gone: bool, call: str, stor
         getattr(writer, call)(run_id, *arguments)
 
 
-def test_an_experiment_is_found_by_its_name(store: Store, writer: RunWriter) -> None:
+def test_an_experiment_is_found_by_its_name(store: Store, writer: StoreWriter) -> None:
     assert writer.experiment("stock") is None
     store.client.set_experiment_tag(store.experiment, "view", "wide")
     found = writer.experiment("sales")
@@ -181,7 +185,7 @@ def test_an_experiment_is_found_by_its_name(store: Store, writer: RunWriter) -> 
         writer.begin(store.experiment, "abcd-1", 1_000, {})
 
 
-def test_calls_of_a_session_are_kept_one_by_one(store: Store, writer: RunWriter) -> None:
+def test_calls_of_a_session_are_kept_one_by_one(store: Store, writer: StoreWriter) -> None:
     """MLflow's client writes between them, and finds what was written before."""
     with writer.session():
         run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
@@ -192,16 +196,73 @@ def test_calls_of_a_session_are_kept_one_by_one(store: Store, writer: RunWriter)
     assert store.client.get_run(run.run_id).data.params == {"units": "32"}
 
 
+def test_an_experiment_is_made_and_restored_with_its_runs(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
+    place = (tmp_path / "a folder").as_uri()
+    experiment_id = writer.make_experiment("stock", place, {"kind": "models"})
+    writer.tag_experiment(experiment_id, "view", "wide")
+    writer.tag_experiment(experiment_id, "view", "narrow")
+    shown = store.client.get_experiment(experiment_id)
+    assert (shown.name, shown.artifact_location, shown.lifecycle_stage) == ("stock", place, "active")
+    assert shown.tags == {"kind": "models", "view": "narrow"}
+    run_id = writer.begin(experiment_id, "abcd-1", 1_000, {}).run_id
+    store.client.delete_experiment(experiment_id)
+    writer.restore_experiment(experiment_id)
+    assert store.client.get_experiment(experiment_id).lifecycle_stage == "active"
+    assert store.client.get_run(run_id).info.lifecycle_stage == "active"
+    with pytest.raises((sqlite3.IntegrityError, MlflowException)):
+        writer.make_experiment("stock", place, {})
+
+
+def _model(folder: Path, name: str = "vector_output") -> LoggedModel:
+    (folder / "run").mkdir(exist_ok=True)
+    (folder / "run" / "model.keras").write_bytes(b"weights")
+    return LoggedModel(name, folder / "run", "seqexp.workflows.serving", {"past": (-1, 24, 2)}, (-1, 6, 1), ("numpy",))
+
+
+def test_a_model_is_logged_as_what_came_of_a_run(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
+    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    assert not writer.has_model(run)
+    writer.log_model(run, _model(tmp_path))
+    assert writer.has_model(run)
+    (output,) = store.client.get_run(run.run_id).outputs.model_outputs
+    shown = store.client.get_logged_model(output.model_id)
+    assert (shown.name, shown.status, shown.source_run_id) == ("vector_output", "READY", run.run_id)
+    assert shown.artifact_location.endswith(f"/mlartifacts/models/{output.model_id}/artifacts")
+    described = Model.load(shown.artifact_location.removeprefix("file://"))
+    assert (described.run_id, described.model_id) == (run.run_id, output.model_id)
+    assert described.signature.inputs.inputs[0].shape == (-1, 24, 2)
+    listed = [one.path for one in store.client.list_logged_model_artifacts(output.model_id)]
+    assert sorted(listed) == ["MLmodel", "conda.yaml", "data", "python_env.yaml", "requirements.txt"]
+    store.client.delete_logged_model(output.model_id)
+    assert not writer.has_model(run)
+
+
+def test_a_model_that_was_not_logged_to_the_end_is_none(store: Store, writer: StoreWriter) -> None:
+    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    store.client.create_logged_model(store.experiment, name="vector_output", source_run_id=run.run_id)
+    assert not writer.has_model(run)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a/b", "50%"])
+def test_a_model_of_a_name_that_mlflow_does_not_take_is_refused(
+    name: str, store: Store, writer: StoreWriter, tmp_path: Path
+) -> None:
+    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    with pytest.raises((StoreError, MlflowException)):
+        writer.log_model(run, _model(tmp_path, name))
+
+
 def _rows(store: Store) -> dict[str, list[Any]]:
     """Return every row of every table, without what is drawn by chance."""
     tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     run_ids = [run_id for (run_id,) in store.execute("SELECT run_uuid FROM runs ORDER BY start_time")]
     rows = {}
     for table in tables:
-        texts = [repr(row) for row in store.execute(f"SELECT * FROM {table}") if table != "experiments"]
+        texts = [repr(row) for row in store.execute(f"SELECT * FROM {table}")]
         for number, run_id in enumerate(run_ids):
             texts = [text.replace(run_id, f"run {number}") for text in texts]
-        rows[table] = sorted(texts)
+        texts = [re.sub(r"\b(m-)?[0-9a-f]{32}\b", r"\1some id", text) for text in texts]
+        rows[table] = sorted(re.sub(r"\b1\d{12}\b", "now", text) for text in texts)
     return rows
 
 
@@ -212,23 +273,30 @@ def test_both_ways_leave_the_same_rows_in_all_tables(tmp_path: Path, migrated_st
         shutil.copy(migrated_store, tmp_path / "mlflow.db")
         store = Store(tmp_path)
         writer = store.ways[way]()
+        experiment = writer.make_experiment("stock", (tmp_path / "mlartifacts").as_uri(), {"kind": "models"})
+        writer.tag_experiment(experiment, "view", "wide")
         for started in (1_000, 2_000):
-            run_id = writer.begin(store.experiment, "abcd-1", started, TAGS).run_id
+            run = writer.begin(experiment, "abcd-1", started, TAGS)
+            run_id = run.run_id
             writer.log(run_id, {"units": "32"}, POINTS)
             writer.log(run_id, {}, [Point("loss", 0.1, 9, 9_000)], {"odd": "new", "more": "y"})
             writer.rename(run_id, "abcd-2")
             writer.finish(run_id, "FINISHED", 9_500, {"seed": "1"}, [Point("loss", 0.2, 8, 9_100)], {"sent": "1"})
+            writer.log_model(run, _model(tmp_path))
+        store.client.delete_experiment(experiment)
+        writer.restore_experiment(experiment)
         left.append(_rows(store))
     by_client, by_local = left
     assert by_client == by_local
     assert len(by_local["metrics"]) == 2 * (len(POINTS) + 2)
+    assert len(by_local["logged_models"]) == len(by_local["inputs"]) == 2
 
 
 def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path: Path) -> None:
     uri = f"sqlite:///{store.path}"
-    assert isinstance(MlflowStore(uri, tmp_path)._runs, LocalWriter)
+    assert isinstance(MlflowStore(uri, tmp_path)._writer, LocalWriter)
     store.execute("ALTER TABLE runs ADD COLUMN archived_at BIGINT")
-    assert isinstance(MlflowStore(uri, tmp_path)._runs, ClientWriter)
+    assert isinstance(MlflowStore(uri, tmp_path)._writer, ClientWriter)
 
 
 def test_so_is_one_whose_address_names_another_file_to_mlflow(tmp_path: Path, migrated_store: Path) -> None:
@@ -247,7 +315,7 @@ def test_so_is_one_on_a_server(uri: str) -> None:
 
 
 def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
-    writer = LocalWriter(store.path)
+    writer = LocalWriter(LocalDatabase(store.path))
     with pytest.raises(StoreError, match="no run beef"):
         writer.get("beef")
     with pytest.raises(StoreError, match="no experiment 77"):
@@ -259,7 +327,7 @@ def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
 
 
 def test_nothing_of_a_call_that_fails_is_kept(store: Store) -> None:
-    writer = LocalWriter(store.path)
+    writer = LocalWriter(LocalDatabase(store.path))
     run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
     with pytest.raises((sqlite3.Error, TypeError)):
         writer.log(run_id, {"units": "32"}, tags={"odd": b"bytes".hex})  # type: ignore[dict-item]

@@ -1,4 +1,4 @@
-"""What a tracking store is asked to do with runs: find, begin, fill and end them."""
+"""What a tracking store is asked to do: make experiments; find, begin, fill and end runs; log models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.store.projection import Point
+from seqexp.store.projection import LoggedModel, Point
 
 LONGEST_PARAM = 6000  # characters: MLflow takes no more
 LONGEST_TAG = 8000
@@ -30,19 +30,21 @@ class SentRun:
 
     Attributes:
         run_id: MLflow's.
+        experiment_id: Of the experiment that it is in.
         artifact_uri: Where its files are.
         started: Milliseconds since 1970.
         tags: All of them.
     """
 
     run_id: str
+    experiment_id: str
     artifact_uri: str
     started: int
     tags: Texts
 
 
-class RunWriter(ABC):
-    """Writes the runs of one tracking store; a run that was deleted there is not written to any more.
+class StoreWriter(ABC):
+    """Writes to one tracking store; a run that was deleted there is not written to any more.
 
     What is logged twice is stored once. A tag can be given another value, a param not.
     """
@@ -54,6 +56,24 @@ class RunWriter(ABC):
     @abstractmethod
     def experiment(self, name: str) -> SentExperiment | None:
         """Return the experiment of a name, a deleted one too; None where there is none."""
+
+    @abstractmethod
+    def make_experiment(self, name: str, place: str | None, tags: Texts) -> str:
+        """Make an experiment and return its id.
+
+        Args:
+            name: Which no other has.
+            place: The address of the folder in which it keeps files; None where the store has one of its own.
+            tags: Key -> value.
+        """
+
+    @abstractmethod
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Take an experiment that was deleted out of the trash, and its runs with it."""
+
+    @abstractmethod
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        """Give an experiment a tag, or the tag another value."""
 
     @abstractmethod
     def find(self, experiment_id: str, tags: Texts, *, status: str = "") -> list[SentRun]:
@@ -92,3 +112,11 @@ class RunWriter(ABC):
     @abstractmethod
     def send_files(self, run: SentRun, files: Mapping[Path, str]) -> None:
         """Copy files to the artifacts of a run, each into its folder there (empty for the topmost)."""
+
+    @abstractmethod
+    def has_model(self, run: SentRun) -> bool:
+        """Say whether a model of a run was logged whole."""
+
+    @abstractmethod
+    def log_model(self, run: SentRun, model: LoggedModel) -> None:
+        """Log a model as what came of a run."""

@@ -1,0 +1,83 @@
+"""The SQLite file of a local tracking store, read and written without MLflow, whose import takes more than a second."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from seqexp.store.local_store import local_path
+
+_PATIENCE = 20.0  # seconds to wait for another writer, as MLflow does
+_TABLES = {
+    "experiments": "artifact_location creation_time experiment_id last_update_time lifecycle_stage name workspace",
+    "experiment_tags": "experiment_id key value",
+    "runs": "artifact_uri deleted_time end_time entry_point_name experiment_id lifecycle_stage name run_uuid "
+    "source_name source_type source_version start_time status user_id",
+    "params": "key run_uuid value",
+    "metrics": "is_nan key run_uuid step timestamp value",
+    "latest_metrics": "is_nan key run_uuid step timestamp value",
+    "tags": "key run_uuid value",
+    "logged_models": "artifact_location creation_timestamp_ms experiment_id last_updated_timestamp_ms lifecycle_stage "
+    "model_id model_type name source_run_id status status_message",
+    "inputs": "destination_id destination_type input_uuid source_id source_type step",
+}
+_NAMED_TWICE = "SELECT name FROM experiments GROUP BY name HAVING count(*) > 1"  # in several workspaces of MLflow's
+
+
+class LocalDatabase:
+    """A local store that is set up.
+
+    Attributes:
+        path: Its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._of_thread = threading.local()
+
+    @classmethod
+    def of(cls, uri: str) -> LocalDatabase | None:
+        """Return the database at an address, or None where rows of ours might not be what MLflow makes of the same.
+
+        That is where the store is on a server, where MLflow reads another file from the address (one with ``?`` or
+        ``%``), and where the tables are not those that MLflow 3.13 to 3.17 make.
+        """
+        path = local_path(uri)
+        if path is None or "?" in uri or "%" in uri:
+            return None
+        found = cls(path)
+        with found.transaction() as database:
+            for table, columns in _TABLES.items():
+                if {row[1] for row in database.execute(f"PRAGMA table_info({table})")} != set(columns.split()):
+                    return None
+            return None if database.execute(_NAMED_TWICE).fetchall() else found
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep one connection open: whenever it opens one, SQLite reads the definitions of MLflow's sixty tables."""
+        with self._opened() as self._of_thread.database:
+            try:
+                yield
+            finally:
+                self._of_thread.database = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection of the session, or one for this block; what is written with it is kept at the end."""
+        if (database := getattr(self._of_thread, "database", None)) is not None:
+            with database:
+                yield database
+        else:
+            with self._opened() as database, database:
+                yield database
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        there = f"file:{quote(str(self.path))}?mode=rw"  # not made anew where it was moved away
+        with closing(sqlite3.connect(there, uri=True, timeout=_PATIENCE)) as database:
+            database.execute("PRAGMA foreign_keys = ON")
+            yield database
