@@ -137,10 +137,8 @@ def main() -> None:
             lines += [f"| {NAMES[name]} | {median(seconds[name]):.1f} | {of_cold:.2f} | {median(computed[name]):.1f} |"]
         if {"warm", "unshown"} <= set(names) and given.rounds > 1:
             by_clock, by_core = (_part(times["warm"], times["unshown"]) for times in (seconds, computed))
-            lines += [
-                "",
-                f"MLflow's part, {given.rounds} rounds: {by_clock} by the clock, {by_core} of the cores' work.",
-            ]
+            part = f"{by_clock} by the clock, {by_core} of the cores' work"
+            lines += ["", f"MLflow's part, the mean of {given.rounds} rounds: {part}."]
     text = "\n".join(lines[1:])
     print(text)
     given.save.write_text(text + "\n", "utf-8")

@@ -198,7 +198,7 @@ class SweepDriver:
             self._live[number].heard(self._histories[number], partial(self._nesting, show))
 
     def _open_show(self, number: int) -> None:
-        """Import MLflow and show the sweep while the workers are started: a core is idle then."""
+        """Show the sweep while the workers are started: a core is idle then."""
         uri = self._uri(number)
         if self._tracking(number).mlflow and uri not in self._shows:
             self._show(uri).queue.put(self._shows[uri].sweep.open)
