@@ -12,6 +12,7 @@ from seqexp.compose.match import UnitsMatcher, units_set_twice
 from seqexp.compose.origin import Origin, Setting
 from seqexp.compose.overrides import choices_of
 from seqexp.compose.places import anchor_paths, without_store
+from seqexp.compose.ranking import ranks_nothing
 from seqexp.compose.resolve import references, resolve
 from seqexp.compose.tree import get_value, leaves, set_value
 from seqexp.errors import ConfigError, Problem, SeqexpError, suggest
@@ -86,6 +87,7 @@ class Composer:
         problems += unresolved or [*_unused_parameters(tree, origins), *_missing(resolved)]
         anchor_paths(resolved, origins)
         problems += without_store(resolved, origins)
+        problems += ranks_nothing(resolved, origins)
         spec = None
         try:
             if not unresolved:

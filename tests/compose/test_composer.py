@@ -73,6 +73,18 @@ def test_that_of_a_record_is_taken_as_it_is() -> None:
     assert open_project().compose([recorded]).spec.tracking.uri == "htp://host"
 
 
+def test_runs_are_not_ranked_by_what_none_of_them_has() -> None:
+    assert "Set topology.head=quantiles" in _problems("evaluation.select=val/pinball")["evaluation.select"]
+    of_values = _problems("evaluation.select=val/cross_entropy", "data=sine")["evaluation.select"]
+    assert "data.source=sine gives none" in of_values
+    compose = open_project().compose_one
+    ranked = compose(["evaluation.select=val/pinball", "topology.head=quantiles"])
+    assert ranked.spec.evaluation.select == "val/pinball"
+    assert compose(["data=copy_memory", "topology=many_to_many"]).spec.evaluation.select == "val/cross_entropy"
+    recorded = Setting("evaluation.select", "val/pinball", Origin("record", "0123456789ab-1"))
+    assert open_project().compose([recorded]).spec.evaluation.select == "val/pinball", "its run can be repeated"
+
+
 def test_a_misspelt_reference_is_all_that_is_reported(write: Callable[[str, str], Path]) -> None:
     text = "units: 3\ncontract: {}\nlayers: [{LSTM: {units: '${topology.unitz}'}}]\n"
     write("conf/topology/mine.yaml", text)
