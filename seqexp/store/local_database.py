@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -57,27 +57,39 @@ class LocalDatabase:
             return None if database.execute(_NAMED_TWICE).fetchall() else found
 
     @contextmanager
-    def session(self) -> Iterator[None]:
-        """Keep one connection open: whenever it opens one, SQLite reads the definitions of MLflow's sixty tables."""
-        with self._opened() as self._of_thread.database:
-            try:
-                yield
-            finally:
-                self._of_thread.database = None
-
-    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection of the session, or one for this block; what is written with it is kept at the end."""
-        if (database := getattr(self._of_thread, "database", None)) is not None:
-            with database:
-                yield database
-        else:
-            with self._opened() as database, database:
-                yield database
+        """Give a connection; what is written with it is kept at the end of the block, all or nothing.
 
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        there = f"file:{quote(str(self.path))}?mode=rw"  # not made anew where it was moved away
-        with closing(sqlite3.connect(there, uri=True, timeout=_PATIENCE)) as database:
-            database.execute("PRAGMA foreign_keys = ON")
+        Each thread has one, which stays open: for a new one SQLite reads the definitions of MLflow's sixty tables.
+        """
+        held: _Connection | None = getattr(self._of_thread, "held", None)
+        if held is None or not held.is_of(self.path):
+            held = self._of_thread.held = _Connection(self.path)
+        with held.database as database:
             yield database
+
+
+class _Connection:
+    """An open connection, which is closed when nothing refers to it any more: with its thread, at the latest."""
+
+    def __init__(self, path: Path) -> None:
+        there = f"file:{quote(str(path))}?mode=rw"  # not made anew where it was moved away
+        self.database = sqlite3.connect(there, uri=True, timeout=_PATIENCE)
+        self.database.execute("PRAGMA foreign_keys = ON")
+        self._file = _identity(path)
+
+    def is_of(self, path: Path) -> bool:
+        """Whether a path still leads to the file that was opened, which may have been moved away or made anew."""
+        return self._file is not None and self._file == _identity(path)
+
+    def __del__(self) -> None:
+        if hasattr(self, "database"):  # it could be opened
+            self.database.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from seqexp.assets import user_cache
 from seqexp.errors import StoreError
+from seqexp.store.client_writer import ClientWriter
 
 _LOCAL = "sqlite:///"
 
@@ -79,9 +80,7 @@ def _kept_store() -> Path | None:
 
 
 def _set_up(path: Path) -> None:
-    from mlflow.tracking import MlflowClient
-
-    MlflowClient(tracking_uri=f"{_LOCAL}{path}").search_experiments(max_results=1)
+    ClientWriter(f"{_LOCAL}{path}")
     # The default experiment names this working directory.
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DELETE FROM experiments")

@@ -92,13 +92,15 @@ class MlflowStore:
         Raises:
             StoreError: The store refuses, or cannot be reached.
         """
-        with self._explained(), self._writer.session():
+        with self._explained():
             experiment_id = self._experiment(run.experiment, run.view)
             found = self._find_sent(experiment_id, run)
             if found is not None and found.tags.get(READY):
                 return found.run_id
-            sent = found or self._begin(experiment_id, run)
             tags = {READY: str(run.started)}
+            if found is None and not run.run_id and run.model is None:
+                return self._writer.add(experiment_id, run, _all_tags(run), tags)
+            sent = found or self._begin(experiment_id, run)
             if "attempt" not in sent.tags:  # shown as it trained
                 self._writer.rename(sent.run_id, run.run_name)
                 tags = {**_all_tags(run), **tags}

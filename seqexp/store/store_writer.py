@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.store.projection import LoggedModel, Point
+from seqexp.store.projection import LoggedModel, Point, Projection
 
 LONGEST_PARAM = 6000  # characters: MLflow takes no more
 LONGEST_TAG = 8000
@@ -49,10 +48,6 @@ class StoreWriter(ABC):
     What is logged twice is stored once. A tag can be given another value, a param not.
     """
 
-    def session(self) -> AbstractContextManager[object]:
-        """Keep open for the calls of a block what each of them would open for itself."""
-        return nullcontext()
-
     @abstractmethod
     def experiment(self, name: str) -> SentExperiment | None:
         """Return the experiment of a name, a deleted one too; None where there is none."""
@@ -92,6 +87,20 @@ class StoreWriter(ABC):
     @abstractmethod
     def begin(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Make a run, which is running."""
+
+    def add(self, experiment_id: str, run: Projection, tags: Texts, last_tags: Texts) -> str:
+        """Make a run that is over, with its points and its files, and return its id.
+
+        Args:
+            experiment_id: The experiment that it goes to.
+            run: All but its model.
+            tags: All that it begins with.
+            last_tags: Set when everything else is there.
+        """
+        begun = self.begin(experiment_id, run.run_name, run.started, tags)
+        self.send_files(begun, run.files)
+        self.finish(begun.run_id, run.status, run.ended, run.params, run.points, last_tags)
+        return begun.run_id
 
     @abstractmethod
     def log(self, run_id: str, params: Texts, points: Sequence[Point] = (), tags: Texts | None = None) -> None:

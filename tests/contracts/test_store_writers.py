@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from seqexp.store.local_database import LocalDatabase
 from seqexp.store.local_writer import LocalWriter
 from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.projection import LoggedModel, Point
+from seqexp.store.projection import LoggedModel, Point, Projection
 from seqexp.store.store_writer import StoreWriter
 
 TAGS = {"run_key": "abcd", "workspace": "w", "mlflow.user": "ada", "odd": 'it\'s "so" \\ %'}
@@ -143,6 +144,9 @@ def test_an_experiment_that_somebody_made_keeps_its_artifacts_where_they_said(
     writer.send_files(run, {tmp_path / "record.json": ""})
     assert [path.name for path in folder.rglob("*.json")] == ["record.json"]
     assert [one.path for one in store.client.list_artifacts(run.run_id)] == ["record.json"]
+    writer.log_model(run, _model(tmp_path))
+    (output,) = store.client.get_run(run.run_id).outputs.model_outputs
+    assert "MLmodel" in [one.path for one in store.client.list_logged_model_artifacts(output.model_id)]
 
 
 @pytest.mark.parametrize("name", ["a%b", "a//b", "../b", "x" * 251])
@@ -185,15 +189,49 @@ def test_an_experiment_is_found_by_its_name(store: Store, writer: StoreWriter) -
         writer.begin(store.experiment, "abcd-1", 1_000, {})
 
 
-def test_calls_of_a_session_are_kept_one_by_one(store: Store, writer: StoreWriter) -> None:
+def test_calls_are_kept_one_by_one(store: Store, writer: StoreWriter) -> None:
     """MLflow's client writes between them, and finds what was written before."""
-    with writer.session():
-        run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
-        store.client.set_tag(run.run_id, "odd", "new")
-        writer.finish(run.run_id, "FINISHED", 9_000, {"units": "32"}, POINTS, {"more": "y"})
-        assert store.client.get_run(run.run_id).info.status == "FINISHED"
-        assert writer.get(run.run_id).tags["odd"] == "new"
+    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    store.client.set_tag(run.run_id, "odd", "new")
+    writer.finish(run.run_id, "FINISHED", 9_000, {"units": "32"}, POINTS, {"more": "y"})
+    assert store.client.get_run(run.run_id).info.status == "FINISHED"
+    assert writer.get(run.run_id).tags["odd"] == "new"
     assert store.client.get_run(run.run_id).data.params == {"units": "32"}
+
+
+def _over(files: dict[Path, str], points: list[Point]) -> Projection:
+    return Projection("sales", "abcd-1", {}, "FAILED", 1_000, 9_000, {"units": "32"}, points, {}, "", files)
+
+
+def test_a_run_that_is_over_is_added_whole(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("{}")
+    run_id = writer.add(store.experiment, _over({tmp_path / "record.json": ""}, POINTS), TAGS, {"sent": "1"})
+    shown = store.client.get_run(run_id)
+    assert (shown.info.run_name, shown.info.status) == ("abcd-1", "FAILED")
+    assert (shown.info.start_time, shown.info.end_time) == (1_000, 9_000)
+    assert shown.data.params == {"units": "32"}
+    assert shown.data.tags == {**TAGS, "sent": "1", "mlflow.runName": "abcd-1"}
+    assert shown.data.metrics["loss"] == 0.5
+    assert [one.path for one in store.client.list_artifacts(run_id)] == ["record.json"]
+
+
+def test_one_that_is_added_and_refused_is_not_there(store: Store, tmp_path: Path) -> None:
+    """Not half of it: that would be taken for a run that is still trained."""
+    with pytest.raises(StoreError):
+        LocalWriter(LocalDatabase(store.path)).add(store.experiment, _over({}, [Point("a%b", 1.0, 0, 9)]), TAGS, {})
+    assert store.execute("SELECT * FROM runs") == []
+
+
+def test_a_store_that_is_moved_away_meanwhile_is_not_written_to(store: Store) -> None:
+    """Its file is open all the time."""
+    writer = LocalWriter(LocalDatabase(store.path))
+    writer.begin(store.experiment, "abcd-1", 1_000, {})
+    away = store.path.rename(store.path.with_name("away.db"))
+    with pytest.raises(sqlite3.OperationalError):
+        writer.begin(store.experiment, "abcd-2", 2_000, {})
+    shutil.copy(away, store.path)
+    writer.begin(store.experiment, "abcd-3", 3_000, {})
+    assert store.execute("SELECT name FROM runs ORDER BY name") == [("abcd-1",), ("abcd-3",)]
 
 
 def test_an_experiment_is_made_and_restored_with_its_runs(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
@@ -283,12 +321,13 @@ def test_both_ways_leave_the_same_rows_in_all_tables(tmp_path: Path, migrated_st
             writer.rename(run_id, "abcd-2")
             writer.finish(run_id, "FINISHED", 9_500, {"seed": "1"}, [Point("loss", 0.2, 8, 9_100)], {"sent": "1"})
             writer.log_model(run, _model(tmp_path))
+        writer.add(experiment, replace(_over({}, POINTS), started=3_000), TAGS, {"sent": "1"})
         store.client.delete_experiment(experiment)
         writer.restore_experiment(experiment)
         left.append(_rows(store))
     by_client, by_local = left
     assert by_client == by_local
-    assert len(by_local["metrics"]) == 2 * (len(POINTS) + 2)
+    assert len(by_local["metrics"]) == 2 * (len(POINTS) + 2) + len(POINTS)
     assert len(by_local["logged_models"]) == len(by_local["inputs"]) == 2
 
 

@@ -65,7 +65,7 @@ def check_has_figures(run: StoredRun) -> None:
 
 
 def check_any_has_figures(word: str, runs: Sequence[StoredRun]) -> None:
-    """Refuse a sweep or an experiment that was named and has nothing to be compared.
+    """Refuse a sweep, an experiment or a workspace that has nothing to be compared.
 
     Raises:
         StoreError: None of its runs finished with figures.

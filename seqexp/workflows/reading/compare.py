@@ -75,10 +75,12 @@ def compare_runs(
 
     Raises:
         ConfigError: The conditions cannot be read, or name a key that there is not.
-        StoreError: A word means nothing that is recorded, or one run that has no figures; no run meets the conditions;
-            or the runs have nothing in common to be scored on.
+        StoreError: A word means nothing that is recorded, or one run that has no figures; no run here has any; no run
+            meets the conditions; or the runs have nothing in common to be scored on.
     """
     found = _runs_named(project, words) if words else list(list_runs(project.runs))
+    if found and not words:
+        check_any_has_figures("this workspace", found)
     return compare_found(found, where=where, on_common=on_common, all_named=bool(words))
 
 

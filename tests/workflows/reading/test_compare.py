@@ -157,6 +157,8 @@ def test_a_sweep_that_is_named_and_has_no_figures_is_refused(
     says = rf"None of the 3 runs of {word} has figures to compare: 2 failed \(diverged\), 1 stopped(.|\n)*list runs"
     with pytest.raises(StoreError, match=says):
         compare_runs(open_project(tmp_path), [word])
+    with pytest.raises(StoreError, match=says.replace(word, "this workspace")):
+        compare_runs(open_project(tmp_path), [])
 
 
 def test_a_large_difference_is_told_from_noise(done: tuple[Project, Plan, SweepResult]) -> None:
