@@ -12,7 +12,16 @@ from seqexp.errors import Problem, suggest
 from seqexp.spec.base import Count, Frozen, Many, Text
 from seqexp.spec.calendar import calendar_columns, problems_of_calendar
 from seqexp.spec.catalogue import arguments_of, known_names
-from seqexp.spec.parts import OF_YOUR_OWN, Part, PartErrors, problems_of_part, shown, split_part, with_floats
+from seqexp.spec.parts import (
+    OF_YOUR_OWN,
+    Part,
+    PartErrors,
+    or_your_own,
+    problems_of_part,
+    shown,
+    split_part,
+    with_floats,
+)
 from seqexp.spec.sources import (
     EXAMPLES,
     TOKENS,
@@ -37,7 +46,7 @@ def _read_scaler(value: Any) -> Any:
         names = [*SCALERS, *known_names("scalers")]
         message = f"expected {', '.join(names[:-1])} or {names[-1]}, got {shown(value)}."
         near = suggest(found[0], names) if found else ""
-        mend = near if near.startswith("Did") else OF_YOUR_OWN  # the message names the rest
+        mend = or_your_own(near) if near.startswith("Did") else OF_YOUR_OWN  # the message names the rest
         raise PartErrors([Problem(message, mend=mend if found else "")])
     if problems := list(problems_of_part(value, "scalers")):
         raise PartErrors(problems)

@@ -78,8 +78,8 @@ def _mend_of_unknown(name: str, section: str) -> str:
 
 
 def or_your_own(mend: str) -> str:
-    """Say besides how a part of one's own is found, where no known name is near."""
-    return mend if mend.startswith("Did") else f"{mend}\n  {OF_YOUR_OWN}"
+    """Say besides how a part of one's own is found, whose name may be near a known one by chance: mine and sine."""
+    return f"{mend}\n  {OF_YOUR_OWN}"
 
 
 def problems_of_arguments(name: str, args: Mapping[str, Any], known: Any, key: str) -> Iterator[Problem]:
