@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from importlib.metadata import entry_points
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from seqexp.errors import Problem, suggest
 
@@ -45,6 +45,11 @@ def problem_of_uri(uri: str, key: str) -> Problem | None:
     if kind == "sqlite" and not rest.startswith("///"):
         file = rest.lstrip("/") or "mlflow.db"
         return Problem(f"expected sqlite:/// and a file, got {uri!r}.", key, f"Did you mean sqlite:///{file}?")
+    if kind == "sqlite" and unquote(rest) != rest:
+        message = f"MLflow reads {uri!r} as sqlite:{unquote(rest)}, which is another file."
+        return Problem(
+            message, key, "Choose a folder and a file without a % before two digits."
+        )
     if kind in _DATABASES or scheme in _of_plugins():
         return None
     if scheme in ("", "file"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ _TABLES = {
     "model_id model_type name source_run_id status status_message",
     "inputs": "destination_id destination_type input_uuid source_id source_type step",
 }
-_NAMED_TWICE = "SELECT name FROM experiments GROUP BY name HAVING count(*) > 1"  # in several workspaces of MLflow's
+_WORKSPACES = ("MLFLOW_ENABLE_WORKSPACES", "MLFLOW_WORKSPACE")  # MLflow's own, in one of which a name is looked for
+_OF_OTHERS = "SELECT 1 FROM experiments WHERE workspace != 'default' LIMIT 1"
 
 
 class LocalDatabase:
@@ -44,17 +46,17 @@ class LocalDatabase:
         """Return the database at an address, or None where rows of ours might not be what MLflow makes of the same.
 
         That is where the store is on a server, where MLflow reads another file from the address (one with ``?`` or
-        ``%``), and where the tables are not those that MLflow 3.13 to 3.17 make.
+        ``%``), where the tables are not those that MLflow 3.13 to 3.17 make, and where its workspaces are used.
         """
         path = local_path(uri)
-        if path is None or "?" in uri or "%" in uri:
+        if path is None or "?" in uri or "%" in uri or any(map(os.environ.get, _WORKSPACES)):
             return None
         found = cls(path)
         with found.transaction() as database:
             for table, columns in _TABLES.items():
                 if {row[1] for row in database.execute(f"PRAGMA table_info({table})")} != set(columns.split()):
                     return None
-            return None if database.execute(_NAMED_TWICE).fetchall() else found
+            return None if database.execute(_OF_OTHERS).fetchall() else found
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -74,7 +76,8 @@ class _Connection:
 
     def __init__(self, path: Path) -> None:
         there = f"file:{quote(str(path))}?mode=rw"  # not made anew where it was moved away
-        self.database = sqlite3.connect(there, uri=True, timeout=_PATIENCE)
+        # It may be closed by another thread than its own.
+        self.database = sqlite3.connect(there, uri=True, timeout=_PATIENCE, check_same_thread=False)
         self.database.execute("PRAGMA foreign_keys = ON")
         self._file = _identity(path)
 

@@ -78,7 +78,7 @@ def begin_run(database: sqlite3.Connection, run: SentRun) -> None:
     """Add a run, which is running."""
     user = run.tags.get(_USER, "unknown")
     database.execute(_BEGIN, (run.run_id, run.tags[RUN_NAME], run.experiment_id, run.started, run.artifact_uri, user))
-    set_tags(database, run.run_id, run.tags)
+    database.executemany(_SET_TAG, ((run.run_id, *tag) for tag in run.tags.items()))
 
 
 def rename_run(database: sqlite3.Connection, run_id: str, name: str) -> None:
@@ -104,7 +104,7 @@ def log(database: sqlite3.Connection, run_id: str, params: Texts, points: Sequen
 
 
 def set_tags(database: sqlite3.Connection, run_id: str, tags: Texts) -> None:
-    """Give a run tags, or new values for them."""
+    """Give a run tags, or new values for them; cut, where MLflow cuts them, but for those that a run begins with."""
     database.executemany(_SET_TAG, ((run_id, key, value[:LONGEST_TAG]) for key, value in tags.items()))
 
 

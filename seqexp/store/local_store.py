@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from seqexp.assets import user_cache
 from seqexp.errors import StoreError
 from seqexp.store.client_writer import ClientWriter
+from seqexp.store.outage import suppress_of_store
 
 _LOCAL = "sqlite:///"
 
@@ -48,7 +49,7 @@ def make_store(path: Path) -> None:
         shutil.copyfile(kept, unfinished)
     else:
         _set_up(unfinished)
-    _add_default(unfinished, path.parent / "mlruns" / "0")
+    _add_default(unfinished, path.parent.absolute() / "mlruns" / "0")
     unfinished.rename(path)
 
 
@@ -62,14 +63,14 @@ def is_current(path: Path) -> bool:
 
 
 def _kept_store() -> Path | None:
-    """Return a store without experiments in the user's cache; None where that cannot be written.
+    """Return a store without experiments in the user's cache; None where there is no room for it.
 
     MLflow takes a second to set one up; new ones are copied from this one, and others held against it.
     """
     kept = user_cache() / "mlflow" / f"{version('mlflow')}.db"
     if _is_whole(kept):
         return kept
-    with suppress(OSError):
+    with suppress_of_store():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=kept.parent) as scratch:
             made = Path(scratch) / kept.name

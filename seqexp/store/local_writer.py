@@ -96,8 +96,7 @@ class LocalWriter(StoreWriter):
     def add(self, experiment_id: str, run: Projection, tags: Texts, last_tags: Texts) -> str:
         """Copy its files, and write all of it at once."""
         new = self._new(experiment_id, run.run_name, run.started, tags)
-        self.send_files(new, run.files)
-        with self._database.transaction() as database:
+        with self._sent(new, run.files), self._database.transaction() as database:
             local_rows.begin_run(database, new)
             local_rows.set_status(database, new.run_id, run.status, run.ended)
             local_rows.log(database, new.run_id, run.params, run.points, last_tags)
@@ -141,13 +140,24 @@ class LocalWriter(StoreWriter):
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
 
+    @contextmanager
+    def _sent(self, new: SentRun, files: Mapping[Path, str]) -> Iterator[None]:
+        """Send the files of what is not in any row yet; take them away again where the block does not write these."""
+        try:
+            self.send_files(new, files)
+            yield
+        except BaseException:
+            if (place := _folder(new.artifact_uri)) is not None:
+                shutil.rmtree(place.parent, ignore_errors=True)
+            raise
+
     def has_model(self, run: SentRun) -> bool:
         """Look for a row."""
         with self._database.transaction() as database:
             return local_rows.has_model(database, run.run_id)
 
     def log_model(self, run: SentRun, model: LoggedModel) -> None:
-        """Write its folder, and then its rows: one that is interrupted leaves none."""
+        """Write its folder, and then its rows."""
         if not model.name or set(model.name) & set(_NOT_IN_MODELS):
             mend = f"It holds none of {' '.join(_NOT_IN_MODELS)}."
             raise StoreError(f"MLflow takes no model of the name {model.name!r}.", mend=mend)
@@ -158,9 +168,8 @@ class LocalWriter(StoreWriter):
             save_pyfunc(made, model, run_id=run.run_id, model_id=model_id)
             files = {path: path.parent.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
             topmost = {path: "" if folder == "." else folder for path, folder in files.items()}
-            self.send_files(replace(run, artifact_uri=artifact_uri), topmost)
-        with self._run(run.run_id) as database:
-            local_rows.add_model(database, run, model.name, model_id, artifact_uri)
+            with self._sent(replace(run, artifact_uri=artifact_uri), topmost), self._run(run.run_id) as database:
+                local_rows.add_model(database, run, model.name, model_id, artifact_uri)
 
     def _place(self, experiment_id: str) -> str:
         """Return where an experiment keeps its files, which must not be deleted."""
@@ -168,7 +177,8 @@ class LocalWriter(StoreWriter):
         with self._database.transaction() as database:
             found = database.execute(words, (experiment_id,)).fetchall()
         if not found:
-            raise StoreError(f"The store {self._database.path} has no experiment {experiment_id}.", key="tracking.uri")
+            message = f"The store {self._database.path} has no experiment {experiment_id}, or has it in its trash."
+            raise StoreError(message, key="tracking.uri")
         return str(found[0][0])
 
     @contextmanager

@@ -157,9 +157,10 @@ class MlflowStore:
         with self._explained():
             self._writer.log(run_id, {}, tags=tags)
 
-    def add_model(self, run_id: str, model: LoggedModel) -> None:
-        """Log a model to a run that was published without one."""
+    def add_model(self, experiment: str, run_id: str, model: LoggedModel) -> None:
+        """Log a model to a run that was published without one; its experiment is taken out of the trash."""
         with self._explained():
+            self._experiment(experiment)
             run = self._writer.get(run_id)
             if not self._writer.has_model(run):
                 self._writer.log_model(run, model)

@@ -1,6 +1,6 @@
 """The MLflow model registry: name a model, point an alias at it, and get it back.
 
-Like the rest of the store it goes through ``MlflowClient`` with explicit ids.
+Everything goes through ``MlflowClient`` with explicit ids.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from seqexp.errors import StoreAway, StoreError
 
@@ -36,6 +38,16 @@ def is_of_store(error: Exception) -> bool:
     """Say whether a store refused, or could not be reached, without the import of MLflow, which may not be there."""
     rooms = {cls.__module__.partition(".")[0] for cls in type(error).__mro__}
     return isinstance(error, (sqlite3.Error, OSError)) or not rooms.isdisjoint(_LIBRARIES)
+
+
+@contextmanager
+def suppress_of_store() -> Iterator[None]:
+    """Go on after the block where a store refused, or could not be reached."""
+    try:
+        yield
+    except Exception as error:
+        if not is_of_store(error):
+            raise
 
 
 def does_not_answer(error: Exception) -> type[StoreError]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -216,10 +218,38 @@ def test_a_run_that_is_over_is_added_whole(store: Store, writer: StoreWriter, tm
 
 
 def test_one_that_is_added_and_refused_is_not_there(store: Store, tmp_path: Path) -> None:
-    """Not half of it: that would be taken for a run that is still trained."""
+    """Not half of it: that would be taken for a run that is still trained. Nor do its files take room."""
+    (tmp_path / "record.json").write_text("{}")
+    refused = _over({tmp_path / "record.json": ""}, [Point("a%b", 1.0, 0, 9)])
+    writer = LocalWriter(LocalDatabase(store.path))
     with pytest.raises(StoreError):
-        LocalWriter(LocalDatabase(store.path)).add(store.experiment, _over({}, [Point("a%b", 1.0, 0, 9)]), TAGS, {})
+        writer.add(store.experiment, refused, TAGS, {})
     assert store.execute("SELECT * FROM runs") == []
+    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
+    store.client.delete_run(run.run_id)
+    with pytest.raises(StoreError):
+        writer.log_model(run, _model(tmp_path))
+    assert [path for path in (tmp_path / "mlartifacts").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_store_is_let_go_of_in_whatever_thread(store: Store) -> None:
+    """Connections of other threads are closed with it, which may still be at something else."""
+    writers = [LocalWriter(LocalDatabase(store.path))]
+    was_used, is_over = threading.Event(), threading.Event()
+
+    def use() -> None:
+        writers[0].experiment("sales")
+        was_used.set()
+        is_over.wait()
+
+    worker = threading.Thread(target=use)
+    worker.start()
+    was_used.wait()
+    writers.clear()
+    gc.collect()
+    is_over.set()
+    worker.join()
 
 
 def test_a_store_that_is_moved_away_meanwhile_is_not_written_to(store: Store) -> None:
@@ -336,6 +366,17 @@ def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path:
     assert isinstance(MlflowStore(uri, tmp_path)._writer, LocalWriter)
     store.execute("ALTER TABLE runs ADD COLUMN archived_at BIGINT")
     assert isinstance(MlflowStore(uri, tmp_path)._writer, ClientWriter)
+
+
+def test_so_is_one_in_which_workspaces_of_mlflow_are_used(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the name of an experiment does not tell which it is."""
+    uri = f"sqlite:///{store.path}"
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_WORKSPACE", "team")
+        assert LocalWriter.of(uri) is None
+    assert LocalWriter.of(uri) is not None
+    store.execute("UPDATE experiments SET workspace = 'team' WHERE name = 'sales'")
+    assert LocalWriter.of(uri) is None
 
 
 def test_so_is_one_whose_address_names_another_file_to_mlflow(tmp_path: Path, migrated_store: Path) -> None:

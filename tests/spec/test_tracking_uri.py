@@ -14,6 +14,7 @@ from seqexp.spec.tracking_uri import problem_of_uri
         "HTTPS://host/mlflow",
         "sqlite:////tmp/mlflow.db",
         "sqlite:///mlflow.db",
+        "sqlite:////tmp/50%/mlflow.db",
         "mysql+pymysql://user:word@host/db",
         "postgresql://host/db",
         "databricks",
@@ -35,6 +36,7 @@ def test_what_mlflow_has_a_store_for_is_let_through(uri: str) -> None:
         ("http:/host", "For example http://host:5000."),
         ("ftp2000://host", "Name a file"),
         ("mlruns", "Name a file"),
+        ("sqlite:////tmp/a%20b/mlflow.db", "Choose a folder and a file without a %"),
         ("file:///tmp/mlruns", "Name a file"),
     ],
 )

@@ -21,7 +21,7 @@ from seqexp.errors import StoreError
 from seqexp.store.client_writer import ClientWriter
 from seqexp.store.local_store import local_path
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.projection import Point, Projection
+from seqexp.store.projection import LoggedModel, Point, Projection
 
 OPEN = "import sys; from pathlib import Path; from seqexp.store.mlflow_store import MlflowStore; "
 OPEN += "MlflowStore(f'sqlite:///{sys.argv[1]}/mlflow.db', Path(sys.argv[1]) / 'mlartifacts')"
@@ -159,6 +159,45 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, k
     """The store is set up all the same."""
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert _new_store(tmp_path / "first").experiment_id("sales") == "1"
+
+
+def test_one_is_opened_where_the_cache_has_no_room(
+    tmp_path: Path, kept: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be on another disk."""
+
+    def is_full(path: Path) -> None:
+        if path.name == kept.name:
+            raise sqlite3.OperationalError("database or disk is full")
+        set_up(path)
+
+    set_up = seqexp.store.local_store._set_up
+    monkeypatch.setattr(seqexp.store.local_store, "_set_up", is_full)
+    assert MlflowStore(f"sqlite:///{workspace / 'mlflow.db'}", workspace / "mlartifacts").experiment_id("sales") == "1"
+    assert _new_store(tmp_path / "first").experiment_id("sales") == "1"
+    assert not kept.exists()
+
+
+def test_the_default_experiment_has_a_place_of_its_own_though_the_address_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = MlflowStore("sqlite:///below/mlflow.db", tmp_path / "mlartifacts")
+    default = MlflowClient(tracking_uri=store.uri).get_experiment("0")
+    assert default.artifact_location == str(tmp_path / "below" / "mlruns" / "0")
+
+
+def test_a_model_is_added_to_a_run_whose_experiment_was_deleted(workspace: Path) -> None:
+    """It is asked for by somebody who names the run; it would be loaded, and be seen by nobody."""
+    store = MlflowStore(f"sqlite:///{workspace / 'mlflow.db'}", workspace / "mlartifacts")
+    run_id = store.open_run("sales", "abcd", started=5_000, params={}, tags={"run_key": "abcd", "workspace": "w"})
+    client = MlflowClient(tracking_uri=store.uri)
+    client.delete_experiment("1")
+    (workspace / "run").mkdir()
+    model = LoggedModel("vector_output", workspace / "run", "seqexp", {"past": (-1, 24, 2)}, (-1, 6, 1), ("numpy",))
+    store.add_model("sales", run_id, model)
+    assert client.get_run(run_id).info.lifecycle_stage == "active"
+    assert len(client.search_logged_models(["1"])) == 1
 
 
 def test_one_of_another_release_of_mlflow_is_refused_in_its_words(workspace: Path) -> None:

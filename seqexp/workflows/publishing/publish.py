@@ -112,7 +112,7 @@ class Publisher:
         """Log the model of a run that was published without it."""
         with _model_of(run, True) as model:
             if model is not None:
-                self.store.add_model(published_as(run.path)[self.uri], model)
+                self.store.add_model(run.record.name, published_as(run.path)[self.uri], model)
 
     def add_forecasts(self, run: StoredRun) -> None:
         """Send the forecasts of a run that was published without them, if it still has them."""
