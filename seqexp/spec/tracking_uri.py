@@ -47,9 +47,7 @@ def problem_of_uri(uri: str, key: str) -> Problem | None:
         return Problem(f"expected sqlite:/// and a file, got {uri!r}.", key, f"Did you mean sqlite:///{file}?")
     if kind == "sqlite" and unquote(rest) != rest:
         message = f"MLflow reads {uri!r} as sqlite:{unquote(rest)}, which is another file."
-        return Problem(
-            message, key, "Choose a folder and a file without a % before two digits."
-        )
+        return Problem(message, key, "Choose a folder and a file without a % before two digits.")
     if kind in _DATABASES or scheme in _of_plugins():
         return None
     if scheme in ("", "file"):
