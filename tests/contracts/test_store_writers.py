@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -23,7 +21,6 @@ from seqexp.store.client_writer import ClientWriter
 from seqexp.store.local_database import LocalDatabase
 from seqexp.store.local_writer import LocalWriter
 from seqexp.store.mlflow_settings import mlflow_settings
-from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.projection import LoggedModel, Point, Projection
 from seqexp.store.store_writer import StoreWriter
 
@@ -217,53 +214,6 @@ def test_a_run_that_is_over_is_added_whole(store: Store, writer: StoreWriter, tm
     assert [one.path for one in store.client.list_artifacts(run_id)] == ["record.json"]
 
 
-def test_one_that_is_added_and_refused_is_not_there(store: Store, tmp_path: Path) -> None:
-    """Not half of it: that would be taken for a run that is still trained. Nor do its files take room."""
-    (tmp_path / "record.json").write_text("{}")
-    refused = _over({tmp_path / "record.json": ""}, [Point("a%b", 1.0, 0, 9)])
-    writer = LocalWriter(LocalDatabase(store.path))
-    with pytest.raises(StoreError):
-        writer.add(store.experiment, refused, TAGS, {})
-    assert store.execute("SELECT * FROM runs") == []
-    run = writer.begin(store.experiment, "abcd-1", 1_000, TAGS)
-    store.client.delete_run(run.run_id)
-    with pytest.raises(StoreError):
-        writer.log_model(run, _model(tmp_path))
-    assert [path for path in (tmp_path / "mlartifacts").rglob("*") if path.is_file()] == []
-
-
-@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-def test_a_store_is_let_go_of_in_whatever_thread(store: Store) -> None:
-    """Connections of other threads are closed with it, which may still be at something else."""
-    writers = [LocalWriter(LocalDatabase(store.path))]
-    was_used, is_over = threading.Event(), threading.Event()
-
-    def use() -> None:
-        writers[0].experiment("sales")
-        was_used.set()
-        is_over.wait()
-
-    worker = threading.Thread(target=use)
-    worker.start()
-    was_used.wait()
-    writers.clear()
-    gc.collect()
-    is_over.set()
-    worker.join()
-
-
-def test_a_store_that_is_moved_away_meanwhile_is_not_written_to(store: Store) -> None:
-    """Its file is open all the time."""
-    writer = LocalWriter(LocalDatabase(store.path))
-    writer.begin(store.experiment, "abcd-1", 1_000, {})
-    away = store.path.rename(store.path.with_name("away.db"))
-    with pytest.raises(sqlite3.OperationalError):
-        writer.begin(store.experiment, "abcd-2", 2_000, {})
-    shutil.copy(away, store.path)
-    writer.begin(store.experiment, "abcd-3", 3_000, {})
-    assert store.execute("SELECT name FROM runs ORDER BY name") == [("abcd-1",), ("abcd-3",)]
-
-
 def test_an_experiment_is_made_and_restored_with_its_runs(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
     place = (tmp_path / "a folder").as_uri()
     experiment_id = writer.make_experiment("stock", place, {"kind": "models"})
@@ -359,56 +309,3 @@ def test_both_ways_leave_the_same_rows_in_all_tables(tmp_path: Path, migrated_st
     assert by_client == by_local
     assert len(by_local["metrics"]) == 2 * (len(POINTS) + 2) + len(POINTS)
     assert len(by_local["logged_models"]) == len(by_local["inputs"]) == 2
-
-
-def test_a_store_with_other_tables_is_left_to_the_client(store: Store, tmp_path: Path) -> None:
-    uri = f"sqlite:///{store.path}"
-    assert isinstance(MlflowStore(uri, tmp_path)._writer, LocalWriter)
-    store.execute("ALTER TABLE runs ADD COLUMN archived_at BIGINT")
-    assert isinstance(MlflowStore(uri, tmp_path)._writer, ClientWriter)
-
-
-def test_so_is_one_in_which_workspaces_of_mlflow_are_used(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the name of an experiment does not tell which it is."""
-    uri = f"sqlite:///{store.path}"
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_WORKSPACE", "team")
-        assert LocalWriter.of(uri) is None
-    assert LocalWriter.of(uri) is not None
-    store.execute("UPDATE experiments SET workspace = 'team' WHERE name = 'sales'")
-    assert LocalWriter.of(uri) is None
-
-
-def test_so_is_one_whose_address_names_another_file_to_mlflow(tmp_path: Path, migrated_store: Path) -> None:
-    (tmp_path / "store").mkdir()
-    shutil.copy(migrated_store, tmp_path / "store" / "mlflow.db")
-    assert LocalWriter.of(f"sqlite:///{tmp_path}/./store//mlflow.db") is not None
-    for name in ("mlflow.db?timeout=5", "a%20b.db"):
-        shutil.copy(migrated_store, tmp_path / name)
-        assert LocalWriter.of(f"sqlite:///{tmp_path / name}") is None
-
-
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:5000", "databricks", "uc:profile", "postgresql://user:p@ss@host/db"])
-def test_so_is_one_on_a_server(uri: str) -> None:
-    """Not every address of one is such as SQLAlchemy can read."""
-    assert LocalWriter.of(uri) is None
-
-
-def test_a_run_and_an_experiment_that_are_gone_are_named(store: Store) -> None:
-    writer = LocalWriter(LocalDatabase(store.path))
-    with pytest.raises(StoreError, match="no run beef"):
-        writer.get("beef")
-    with pytest.raises(StoreError, match="no experiment 77"):
-        writer.begin("77", "abcd-1", 1_000, {})
-    store.path.unlink()
-    with pytest.raises(sqlite3.OperationalError):
-        writer.get("beef")
-    assert not store.path.exists(), "an empty file stands where the store was"
-
-
-def test_nothing_of_a_call_that_fails_is_kept(store: Store) -> None:
-    writer = LocalWriter(LocalDatabase(store.path))
-    run_id = writer.begin(store.experiment, "abcd-1", 1_000, {}).run_id
-    with pytest.raises((sqlite3.Error, TypeError)):
-        writer.log(run_id, {"units": "32"}, tags={"odd": b"bytes".hex})  # type: ignore[dict-item]
-    assert store.client.get_run(run_id).data.params == {}
