@@ -96,10 +96,10 @@ def log(database: sqlite3.Connection, run_id: str, params: Texts, points: Sequen
     """Add to a run what is not there yet; a tag takes its new value."""
     check_names({**params, **tags}.keys() | {point.name for point in points})
     rows = [(run_id, point.name, int(point.step), point.time, *_stored(float(point.value))) for point in points]
-    database.executemany(_ADD_PARAM, ((run_id, key, value[:LONGEST_PARAM]) for key, value in params.items()))
+    rows.sort()  # near ones of the table stand together, and the last of each metric is the last here
+    database.executemany(_ADD_PARAM, ((run_id, key, value[:LONGEST_PARAM]) for key, value in sorted(params.items())))
     database.executemany(_ADD_POINT, rows)
-    # The last of each metric, as tables of runs show it.
-    database.executemany(_KEEP_LATEST, {row[1]: row for row in sorted(rows)}.values())
+    database.executemany(_KEEP_LATEST, {row[1]: row for row in rows}.values())  # as tables of runs show it
     set_tags(database, run_id, tags)
 
 
@@ -147,9 +147,9 @@ def _is_name(name: str) -> bool:
 
 def _stored(value: float) -> tuple[float, bool]:
     """Return a number as MLflow keeps it, and whether it is none."""
-    if math.isnan(value):
-        return 0.0, True
-    return max(-_LARGEST, min(_LARGEST, value)), False
+    if -_LARGEST <= value <= _LARGEST:
+        return value, False
+    return (0.0, True) if math.isnan(value) else (math.copysign(_LARGEST, value), False)
 
 
 def _now() -> int:
