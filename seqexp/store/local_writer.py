@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.request import url2pathname
@@ -23,8 +23,8 @@ from seqexp.store import local_rows
 from seqexp.store.client_writer import upload
 from seqexp.store.local_database import LocalDatabase
 from seqexp.store.mlflow_model import save_pyfunc
-from seqexp.store.projection import LoggedModel, Point, Projection
-from seqexp.store.store_writer import SentExperiment, SentRun, StoreWriter, Texts
+from seqexp.store.projection import LoggedModel, Point
+from seqexp.store.store_writer import NewRun, SentExperiment, SentRun, StoreWriter, Texts
 
 _PLACE = re.compile(r"(file://)?(/[^?#]*)")  # addresses to which MLflow adds names as to any path
 _NOT_IN_MODELS = "/:.%\"'"
@@ -93,14 +93,22 @@ class LocalWriter(StoreWriter):
             local_rows.begin_run(database, run)
         return run
 
-    def add(self, experiment_id: str, run: Projection, tags: Texts, last_tags: Texts) -> str:
-        """Copy its files, and write all of it at once."""
-        new = self._new(experiment_id, run.run_name, run.started, tags)
-        with self._sent(new, run.files), self._database.transaction() as database:
-            local_rows.begin_run(database, new)
-            local_rows.set_status(database, new.run_id, run.status, run.ended)
-            local_rows.log(database, new.run_id, run.params, run.points, last_tags)
-        return new.run_id
+    def add(self, runs: Sequence[NewRun]) -> list[str]:
+        """Copy their files, and write all of it in one transaction.
+
+        A run's rows lie all over the tables' indices, and SQLite writes each page of these twice: some hundred for one
+        run, and hardly more for several.
+        """
+        begun = [self._new(new.experiment_id, new.run.run_name, new.run.started, new.tags) for new in runs]
+        with ExitStack() as files:
+            for one, new in zip(begun, runs, strict=True):
+                files.enter_context(self._sent(one, new.run.files))
+            with self._database.transaction() as database:
+                for one, new in zip(begun, runs, strict=True):
+                    local_rows.begin_run(database, one)
+                    local_rows.set_status(database, one.run_id, new.run.status, new.run.ended)
+                    local_rows.log(database, one.run_id, new.run.params, new.run.points, new.last_tags)
+        return [one.run_id for one in begun]
 
     def _new(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Return what a run will be; nothing of it is written yet."""

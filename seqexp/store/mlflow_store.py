@@ -23,7 +23,7 @@ from seqexp.store.mlflow_settings import asked_briefly, mlflow_settings
 from seqexp.store.mlflow_view import RunsView
 from seqexp.store.outage import does_not_answer, is_of_store, reason_of
 from seqexp.store.projection import LoggedModel, Point, Projection, SweepProjection
-from seqexp.store.store_writer import SentRun, StoreWriter
+from seqexp.store.store_writer import NewRun, SentRun, StoreWriter
 from seqexp.store.view_shelf import ViewShelf
 
 _TABLE = "leaderboard.json"
@@ -84,31 +84,40 @@ class MlflowStore:
             experiment_id = self._writer.get(parent).experiment_id
             self._end_left_behind(experiment_id, {"mlflow.parentRunId": parent}, ended)
 
-    def publish(self, run: Projection) -> str:
-        """Send a run, or what is missing of it, and return its MLflow run id.
+    def publish(self, runs: Sequence[Projection]) -> list[str]:
+        """Send runs, or what is missing of them, and return their MLflow run ids.
 
-        The run is found again by its identity; a value that was sent before is sent with its own time and stored once.
+        A run is found again by its identity; a value that was sent before is sent with its own time and stored once.
 
         Raises:
             StoreError: The store refuses, or cannot be reached.
         """
+        run_ids: dict[int, str] = {}
+        new: dict[int, NewRun] = {}
         with self._explained():
-            experiment_id = self._experiment(run.experiment, run.view)
-            found = self._find_sent(experiment_id, run)
-            if found is not None and found.tags.get(READY):
-                return found.run_id
-            tags = {READY: str(run.started)}
-            if found is None and not run.run_id and run.model is None:
-                return self._writer.add(experiment_id, run, _all_tags(run), tags)
-            sent = found or self._begin(experiment_id, run)
-            if "attempt" not in sent.tags:  # shown as it trained
-                self._writer.rename(sent.run_id, run.run_name)
-                tags = {**_all_tags(run), **tags}
-            self._writer.send_files(sent, run.files)
-            if run.model is not None and not self._writer.has_model(sent):
-                self._writer.log_model(sent, run.model)
-            self._writer.finish(sent.run_id, run.status, run.ended, run.params, run.points, tags)
-            return sent.run_id
+            for number, run in enumerate(runs):
+                experiment_id = self._experiment(run.experiment, run.view)
+                found = self._find_sent(experiment_id, run)
+                if found is None and not run.run_id and run.model is None:
+                    new[number] = NewRun(experiment_id, run, _all_tags(run), _ready(run))
+                elif found is not None and found.tags.get(READY):
+                    run_ids[number] = found.run_id
+                else:
+                    run_ids[number] = self._complete(run, found or self._begin(experiment_id, run))
+            run_ids |= zip(new, self._writer.add(list(new.values())), strict=True)
+        return [run_ids[number] for number in range(len(runs))]
+
+    def _complete(self, run: Projection, sent: SentRun) -> str:
+        """Send what is missing of a run that is there."""
+        tags = _ready(run)
+        if "attempt" not in sent.tags:  # shown as it trained
+            self._writer.rename(sent.run_id, run.run_name)
+            tags = {**_all_tags(run), **tags}
+        self._writer.send_files(sent, run.files)
+        if run.model is not None and not self._writer.has_model(sent):
+            self._writer.log_model(sent, run.model)
+        self._writer.finish(sent.run_id, run.status, run.ended, run.params, run.points, tags)
+        return sent.run_id
 
     def open_sweep(self, sweep: SweepProjection) -> str:
         """Show a sweep as running, or as running again, and return its MLflow run id."""
@@ -261,6 +270,10 @@ def _is_damaged(error: Exception) -> bool:
 
 def _all_tags(run: Projection) -> dict[str, str]:
     return {**run.tags, **run.identity, "mlflow.note.content": run.note}
+
+
+def _ready(run: Projection) -> dict[str, str]:
+    return {READY: str(run.started)}
 
 
 def _rows(table: dict[str, list[Any]]) -> list[list[Any]]:

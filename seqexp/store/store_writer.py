@@ -42,6 +42,23 @@ class SentRun:
     tags: Texts
 
 
+@dataclass(frozen=True)
+class NewRun:
+    """A run that is over, and that a tracking store does not have yet.
+
+    Attributes:
+        experiment_id: The experiment that it goes to.
+        run: All but its model.
+        tags: All that it begins with.
+        last_tags: Set when everything else is there.
+    """
+
+    experiment_id: str
+    run: Projection
+    tags: Texts
+    last_tags: Texts
+
+
 class StoreWriter(ABC):
     """Writes to one tracking store; a run that was deleted there is not written to any more.
 
@@ -88,18 +105,14 @@ class StoreWriter(ABC):
     def begin(self, experiment_id: str, name: str, started: int, tags: Texts) -> SentRun:
         """Make a run, which is running."""
 
-    def add(self, experiment_id: str, run: Projection, tags: Texts, last_tags: Texts) -> str:
-        """Make a run that is over, with its points and its files, and return its id.
+    def add(self, runs: Sequence[NewRun]) -> list[str]:
+        """Make runs with their points and their files, and return their ids."""
+        return [self._add(new, new.run) for new in runs]
 
-        Args:
-            experiment_id: The experiment that it goes to.
-            run: All but its model.
-            tags: All that it begins with.
-            last_tags: Set when everything else is there.
-        """
-        begun = self.begin(experiment_id, run.run_name, run.started, tags)
+    def _add(self, new: NewRun, run: Projection) -> str:
+        begun = self.begin(new.experiment_id, run.run_name, run.started, new.tags)
         self.send_files(begun, run.files)
-        self.finish(begun.run_id, run.status, run.ended, run.params, run.points, last_tags)
+        self.finish(begun.run_id, run.status, run.ended, run.params, run.points, new.last_tags)
         return begun.run_id
 
     @abstractmethod

@@ -22,7 +22,7 @@ from seqexp.store.local_database import LocalDatabase
 from seqexp.store.local_writer import LocalWriter
 from seqexp.store.mlflow_settings import mlflow_settings
 from seqexp.store.projection import LoggedModel, Point, Projection
-from seqexp.store.store_writer import StoreWriter
+from seqexp.store.store_writer import NewRun, StoreWriter
 
 TAGS = {"run_key": "abcd", "workspace": "w", "mlflow.user": "ada", "odd": 'it\'s "so" \\ %'}
 POINTS = [
@@ -204,7 +204,10 @@ def _over(files: dict[Path, str], points: list[Point]) -> Projection:
 
 def test_a_run_that_is_over_is_added_whole(store: Store, writer: StoreWriter, tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text("{}")
-    run_id = writer.add(store.experiment, _over({tmp_path / "record.json": ""}, POINTS), TAGS, {"sent": "1"})
+    added = _over({tmp_path / "record.json": ""}, POINTS)
+    both = [NewRun(store.experiment, added, TAGS, {"sent": "1"}), NewRun(store.experiment, _over({}, []), {}, {})]
+    run_id, other = writer.add(both)
+    assert store.client.get_run(other).data.metrics == {}
     shown = store.client.get_run(run_id)
     assert (shown.info.run_name, shown.info.status) == ("abcd-1", "FAILED")
     assert (shown.info.start_time, shown.info.end_time) == (1_000, 9_000)
@@ -301,7 +304,7 @@ def test_both_ways_leave_the_same_rows_in_all_tables(tmp_path: Path, migrated_st
             writer.rename(run_id, "abcd-2")
             writer.finish(run_id, "FINISHED", 9_500, {"seed": "1"}, [Point("loss", 0.2, 8, 9_100)], {"sent": "1"})
             writer.log_model(run, _model(tmp_path))
-        writer.add(experiment, replace(_over({}, POINTS), started=3_000), TAGS, {"sent": "1"})
+        writer.add([NewRun(experiment, replace(_over({}, POINTS), started=3_000), TAGS, {"sent": "1"})])
         store.client.delete_experiment(experiment)
         writer.restore_experiment(experiment)
         left.append(_rows(store))

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from seqexp.store.local_database import LocalDatabase
 from seqexp.store.local_writer import LocalWriter
 from seqexp.store.mlflow_store import MlflowStore
 from seqexp.store.projection import LoggedModel, Point, Projection
+from seqexp.store.store_writer import NewRun
 
 EXPERIMENT = "1"
 
@@ -47,9 +49,10 @@ def test_one_that_is_added_and_refused_is_not_there(writer: LocalWriter, path: P
     (tmp_path / "run").mkdir()
     record = tmp_path / "run" / "record.json"
     record.write_text("{}")
-    points, files = [Point("a%b", 1.0, 0, 9)], {record: ""}
+    good = Projection("sales", "a", {}, "FAILED", 1, 2, {}, [Point("loss", 1.0, 0, 9)], {}, "", {record: ""})
+    bad = replace(good, points=[Point("a%b", 1.0, 0, 9)])
     with pytest.raises(StoreError):
-        writer.add(EXPERIMENT, Projection("sales", "a", {}, "FAILED", 1, 2, {}, points, {}, "", files), {}, {})
+        writer.add([NewRun(EXPERIMENT, one, {}, {}) for one in (good, bad)])
     assert _execute(path, "SELECT * FROM runs") == []
     run = writer.begin(EXPERIMENT, "abcd-1", 1_000, {})
     MlflowClient(f"sqlite:///{path}").delete_run(run.run_id)

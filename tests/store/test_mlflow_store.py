@@ -80,11 +80,11 @@ def test_a_run_that_was_shown_while_it_trained_is_not_shown_twice(tmp_path: Path
     shown = store.open_run("sales", "abcd", started=5_000, params={}, tags=tags)
     later = store.open_run("sales", "abcd", started=20_000, params={}, tags=tags)  # which ends the first
     run = Projection("sales", "abcd-1", {**tags, "attempt": "1"}, "KILLED", 4_990, 9_000, {}, [], {}, "")
-    assert store.publish(run) == shown
-    assert store.publish(run) == shown
+    assert store.publish([run]) == [shown]
+    assert store.publish([run]) == [shown]
     second = replace(run, identity={**tags, "attempt": "2"}, started=19_990, ended=30_000, status="FINISHED")
-    assert store.publish(second) == later
-    assert store.publish(replace(second, identity={**tags, "attempt": "3"}, started=40_000, ended=50_000)) not in (
+    assert store.publish([second]) == [later]
+    assert store.publish([replace(second, identity={**tags, "attempt": "3"}, started=40_000, ended=50_000)])[0] not in (
         shown,
         later,
     )
@@ -102,7 +102,7 @@ def test_what_is_sent_is_shared_out_to_as_few_calls_as_mlflow_takes(tmp_path: Pa
     params = {f"p{number}": "x" for number in range(130)}
     points = [Point("loss", float(number), number, 5_000) for number in range(1950)]
     run = Projection("sales", "abcd-1", identity, "FINISHED", 5_000, 9_000, params, points, {}, "")
-    shown = writer._client.get_run(store.publish(run))
+    shown = writer._client.get_run(store.publish([run])[0])
     assert [{kind: len(items) for kind, items in batch.items()} for batch in calls] == [
         {"params": 100},
         {"params": 30, "metrics": 970},
@@ -187,6 +187,25 @@ def test_the_default_experiment_has_a_place_of_its_own_though_the_address_has_no
     assert default.artifact_location == str(tmp_path / "below" / "mlruns" / "0")
 
 
+def test_runs_that_are_sent_together_are_told_apart(workspace: Path) -> None:
+    """One is there whole, one was shown as it trained, one is new."""
+    store = MlflowStore(f"sqlite:///{workspace / 'mlflow.db'}", workspace / "mlartifacts")
+
+    def run(key: str) -> Projection:
+        identity = {"run_key": key, "workspace": "w", "attempt": "1"}
+        return Projection("sales", f"{key}-1", identity, "FINISHED", 5_000, 9_000, {}, [], {}, "")
+
+    there = store.publish([run("a")])
+    tags = {"run_key": "c", "workspace": "w"}
+    shown = store.open_run("sales", "c", started=5_000, params={}, tags=tags)
+    sent = store.publish([run("b"), run("a"), run("c"), run("d")])
+    assert (sent[1], sent[2]) == (*there, shown)
+    client = MlflowClient(tracking_uri=store.uri)
+    assert [client.get_run(run_id).data.tags["run_key"] for run_id in sent] == ["b", "a", "c", "d"]
+    assert store.publish([run("d"), run("b")]) == [sent[3], sent[0]]
+    assert len(client.search_runs(["1"])) == 4
+
+
 def test_a_model_is_added_to_a_run_whose_experiment_was_deleted(workspace: Path) -> None:
     """It is asked for by somebody who names the run; it would be loaded, and be seen by nobody."""
     store = MlflowStore(f"sqlite:///{workspace / 'mlflow.db'}", workspace / "mlartifacts")
@@ -222,7 +241,7 @@ identity = {"run_key": "abcd", "workspace": "w", "attempt": "1"}
 model = LoggedModel("vector_output", folder / "run", "seqexp", {"past": (-1, 24, 2)}, (-1, 6, 1), ("numpy",))
 points = [Point("loss", 0.5, 1, 2_000)]
 tags = {"mlflow.parentRunId": sweep}
-store.publish(Projection("sales", "a", identity, "FINISHED", 1_000, 2_000, {}, points, tags, "", model=model))
+store.publish([Projection("sales", "a", identity, "FINISHED", 1_000, 2_000, {}, points, tags, "", model=model)])
 store.close_sweep(sweep, "FINISHED", 3_000, metrics={}, tags={}, texts={"plan.json": "{}"}, table={"rank": [1]})
 print(store.page_of("sales", RunsView()))
 print(*sorted({name.partition(".")[0] for name in sys.modules} & {"mlflow", "sqlalchemy", "tensorflow"}))

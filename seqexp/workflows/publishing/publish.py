@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from seqexp.spec.experiment import ExperimentSpec
 from seqexp.store.environment import installed_requirements
 from seqexp.store.local_store import local_path, may_hold
 from seqexp.store.mlflow_store import MlflowStore
-from seqexp.store.projection import LoggedModel
+from seqexp.store.projection import LoggedModel, Projection
 from seqexp.store.run_dir import FORECASTS, MODEL, RECORD, SPEC, StoredRun, note_published, published_as
 from seqexp.workflows.identity import title_of
 from seqexp.workflows.publishing.project_run import (
@@ -28,6 +29,17 @@ from seqexp.workflows.publishing.views import view_of_run
 from seqexp.workflows.user_code import PLUGINS
 
 LOADER = "seqexp.workflows.serving"
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A run that is to be shown, and how: as the arguments of :meth:`Publisher.publish` say."""
+
+    run: StoredRun
+    with_model: bool
+    with_forecasts: bool
+    tags: dict[str, str]
+    shown: Shown
 
 
 class Publisher:
@@ -98,15 +110,30 @@ class Publisher:
         Raises:
             StoreError: The store cannot be reached; the run directory is complete all the same.
         """
-        if (known := published_as(run.path).get(self.uri)) and may_hold(self.uri, known):
-            return known
-        with _model_of(run, with_model) as model:
-            sent = project_run(run, self.workspace, model, tags or {}, shown or Shown())
-            if not with_forecasts:
-                sent.files.pop(run.path / FORECASTS, None)
-            run_id = self.store.publish(sent)
-        note_published(run.path, self.uri, run_id)
-        return run_id
+        return self.publish_all([Sending(run, with_model, with_forecasts, tags or {}, shown or Shown())])[0]
+
+    def publish_all(self, runs: Sequence[Sending]) -> list[str]:
+        """Show several runs, as :meth:`publish` does each, and return their MLflow run ids."""
+        run_ids = [self._known(sending.run) for sending in runs]
+        missing = [number for number, run_id in enumerate(run_ids) if run_id is None]
+        with ExitStack() as models:
+            sent = [self._project(runs[number], models) for number in missing]
+            made = self.store.publish(sent) if sent else []
+        for number, run_id in zip(missing, made, strict=True):
+            note_published(runs[number].run.path, self.uri, run_id)
+            run_ids[number] = run_id
+        return [run_id for run_id in run_ids if run_id is not None]
+
+    def _known(self, run: StoredRun) -> str | None:
+        known = published_as(run.path).get(self.uri)
+        return known if known and may_hold(self.uri, known) else None
+
+    def _project(self, sending: Sending, models: ExitStack) -> Projection:
+        model = models.enter_context(_model_of(sending.run, sending.with_model))
+        sent = project_run(sending.run, self.workspace, model, sending.tags, sending.shown)
+        if not sending.with_forecasts:
+            sent.files.pop(sending.run.path / FORECASTS, None)
+        return sent
 
     def add_model(self, run: StoredRun) -> None:
         """Log the model of a run that was published without it."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +21,8 @@ from seqexp.store.sweep_dir import add_point, note_trained, read_plan, trained_b
 from seqexp.workflows.project import Project
 from seqexp.workflows.publishing.address import tracking_uri
 from seqexp.workflows.publishing.live import LiveRun
-from seqexp.workflows.publishing.publish import Publisher
+from seqexp.workflows.publishing.project_run import Shown
+from seqexp.workflows.publishing.publish import Publisher, Sending
 from seqexp.workflows.publishing.publish_queue import PublishQueue
 from seqexp.workflows.publishing.views import PARENT
 from seqexp.workflows.publishing.waiting import PATIENCE, wait_until_sent
@@ -37,18 +41,22 @@ from seqexp.workflows.sweeping.points import LeftOut, Point
 from seqexp.workflows.sweeping.publish_sweep import SweepPublisher, log_best_models, sweep_tag
 from seqexp.workflows.sweeping.thinning import Freed, behind_best, thin_out
 
+_PAUSE = 2.0  # seconds between two times at which runs that are over are sent
+
 
 class Enough(BaseException):
     """No more runs are wanted."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Show:
-    """One MLflow store in which a sweep is shown."""
+    """One MLflow store in which a sweep is shown, and the runs that are over and not sent to it yet."""
 
     publisher: Publisher
     sweep: SweepPublisher
     queue: PublishQueue
+    waiting: list[int] = field(default_factory=list)
+    sent: float = -math.inf  # on a clock of seconds
 
 
 class SweepDriver:
@@ -174,19 +182,29 @@ class SweepDriver:
 
     def _keep(self, number: int, stored: StoredRun) -> None:
         self._stored[number] = stored
-        tracking = self._tracking(number)
-        if tracking.mlflow:
+        if self._tracking(number).mlflow:
             show = self._show(self._uri(number))
-            show.queue.put(lambda: self._publish(number, stored, show, tracking))
+            show.waiting.append(number)
+            self._send_waiting(show)
 
-    def _publish(self, number: int, stored: StoredRun, show: _Show, tracking: TrackingSpec) -> None:
-        live = self._live.get(number)
-        self._run_ids[number] = show.publisher.publish(
-            stored,
+    def _send_waiting(self, show: _Show, *, pause: float = _PAUSE) -> None:
+        """Have all runs sent that wait for it, unless some were a moment ago: several at once cost little more."""
+        if show.waiting and time.monotonic() - show.sent >= pause:
+            show.queue.put(partial(self._publish, show, show.waiting))
+            show.waiting, show.sent = [], time.monotonic()
+
+    def _publish(self, show: _Show, numbers: Sequence[int]) -> None:
+        run_ids = show.publisher.publish_all([self._sending(show, number) for number in numbers])
+        self._run_ids |= zip(numbers, run_ids, strict=True)
+
+    def _sending(self, show: _Show, number: int) -> Sending:
+        tracking, live = self._tracking(number), self._live.get(number)
+        return Sending(
+            self._stored[number],
             with_model=tracking.log_model == "all",
             with_forecasts=tracking.keep.forecasts == "all",
             tags={} if number in self._done_before else self._nesting(show),
-            shown=live.shown if live else None,
+            shown=(live.shown if live else None) or Shown(),
         )
 
     def _show_epochs(self, number: int) -> None:
@@ -196,6 +214,7 @@ class SweepDriver:
             if number not in self._live:
                 self._live[number] = LiveRun(show.publisher, show.queue, spec, self._points[number].run_key)
             self._live[number].heard(self._histories[number], partial(self._nesting, show))
+            self._send_waiting(show)
 
     def _open_show(self, number: int) -> None:
         """Show the sweep while the workers are started: a core is idle then."""
@@ -220,6 +239,7 @@ class SweepDriver:
         behind = behind_best(self._stored.values(), self._plan.select) if status != "KILLED" else set()
         mine, unsent = self._trained(), set()
         for uri, show in self._shows.items():
+            self._send_waiting(show, pause=0)
             if self._begun or not may_hold(uri, published_as(self._folder).get(uri, "")):
                 show.queue.put(partial(self._close, uri, show, status, behind))
             if not wait_until_sent(show.queue, show.publisher, self._reporter.sending, seconds=seconds):
