@@ -187,9 +187,9 @@ class SweepDriver:
             show.waiting.append(number)
             self._send_waiting(show)
 
-    def _send_waiting(self, show: _Show, *, pause: float = _PAUSE) -> None:
+    def _send_waiting(self, show: _Show, *, now: bool = False) -> None:
         """Have all runs sent that wait for it, unless some were a moment ago: several at once cost little more."""
-        if show.waiting and time.monotonic() - show.sent >= pause:
+        if show.waiting and (now or time.monotonic() - show.sent >= _PAUSE):
             show.queue.put(partial(self._publish, show, show.waiting))
             show.waiting, show.sent = [], time.monotonic()
 
@@ -239,7 +239,7 @@ class SweepDriver:
         behind = behind_best(self._stored.values(), self._plan.select) if status != "KILLED" else set()
         mine, unsent = self._trained(), set()
         for uri, show in self._shows.items():
-            self._send_waiting(show, pause=0)
+            self._send_waiting(show, now=True)
             if self._begun or not may_hold(uri, published_as(self._folder).get(uri, "")):
                 show.queue.put(partial(self._close, uri, show, status, behind))
             if not wait_until_sent(show.queue, show.publisher, self._reporter.sending, seconds=seconds):
