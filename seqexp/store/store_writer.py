@@ -107,9 +107,10 @@ class StoreWriter(ABC):
 
     def add(self, runs: Sequence[NewRun]) -> list[str]:
         """Make runs with their points and their files, and return their ids."""
-        return [self._add(new, new.run) for new in runs]
+        return [self._add(new) for new in runs]
 
-    def _add(self, new: NewRun, run: Projection) -> str:
+    def _add(self, new: NewRun) -> str:
+        run = new.run
         begun = self.begin(new.experiment_id, run.run_name, run.started, new.tags)
         self.send_files(begun, run.files)
         self.finish(begun.run_id, run.status, run.ended, run.params, run.points, new.last_tags)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from seqexp.store.mlflow_view import COLUMNS, OURS, RunsView
-from seqexp.store.outage import is_of_store
+from seqexp.store.outage import suppress_of_store
 from seqexp.store.store_writer import StoreWriter
 
 TAG = "mlflow.sharedViewState."
@@ -41,14 +41,11 @@ class ViewShelf:
         covering = next((key for key, value in there.items() if _covers(value, view.state())), None)
         if covering is not None or len(there) >= _MOST_VIEWS:
             return covering or _last(tags)
-        try:
+        with suppress_of_store():
             self._writer.tag_experiment(experiment_id, TAG + view.id, view.tag_value(int(time.time() * 1000)))
-        except Exception as error:
-            if not is_of_store(error):
-                raise
-            self._refused.add((experiment_id, view.id))
-            return None
-        return view.id
+            return view.id
+        self._refused.add((experiment_id, view.id))
+        return None
 
     def page_of(self, experiment: str, view: RunsView) -> str | None:
         """Return where the UI shows an experiment, from the address of its server on; None where there is none.

@@ -42,6 +42,7 @@ from seqexp.workflows.sweeping.publish_sweep import SweepPublisher, log_best_mod
 from seqexp.workflows.sweeping.thinning import Freed, behind_best, thin_out
 
 _PAUSE = 2.0  # seconds between two times at which runs that are over are sent
+_MOST = 20  # runs that are sent together: a resumed sweep may have thousands that no store has yet
 
 
 class Enough(BaseException):
@@ -190,7 +191,8 @@ class SweepDriver:
     def _send_waiting(self, show: _Show, *, now: bool = False) -> None:
         """Have all runs sent that wait for it, unless some were a moment ago: several at once cost little more."""
         if show.waiting and (now or time.monotonic() - show.sent >= _PAUSE):
-            show.queue.put(partial(self._publish, show, show.waiting))
+            for first in range(0, len(show.waiting), _MOST):
+                show.queue.put(partial(self._publish, show, show.waiting[first : first + _MOST]))
             show.waiting, show.sent = [], time.monotonic()
 
     def _publish(self, show: _Show, numbers: Sequence[int]) -> None:

@@ -44,6 +44,19 @@ def test_runs_that_end_soon_after_each_other_are_sent_together(
         assert (tags["run_key"], tags["mlflow.runName"][:13]) == (outcome.stored.record.run_key, "vector_output")
 
 
+def test_no_more_runs_are_sent_together_than_a_store_is_to_be_locked_for(
+    project: Project, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a sweep that is resumed thousands may be unsent, each with its files and points in memory."""
+    words = [*WORDS, "seed=0,1,2,3,4,5"]
+    run_sweep(project, plan_sweep(project, [*words, "tracking=none"]))
+    monkeypatch.setattr(sweep_driver, "_PAUSE", 1000.0)
+    monkeypatch.setattr(sweep_driver, "_MOST", 2)
+    result = run_sweep(project, plan_sweep(project, words))
+    assert sent == [1, 2, 2, 1]
+    assert all(outcome.was_done and outcome.mlflow_run_id for outcome in result.outcomes)
+
+
 def test_a_run_is_sent_at_once_where_none_was_a_moment_ago(
     project: Project, sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
